@@ -15,7 +15,7 @@ import { make, specOf, UnknownNameError } from '../envs/registry.js'
 import type { EnvSpec, Json } from '../envs/spec.js'
 import { ConfigError, type ConfigProblem, systemMessage } from './errors.js'
 import { opponentsConfig } from './opponents.js'
-import { presets } from './presets.js'
+import { presets } from './presets/presets.js'
 
 const json: z.ZodType<Json> = z.json()
 

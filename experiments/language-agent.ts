@@ -11,7 +11,7 @@ import { Completion } from '../envs/spaces/completion.js'
 import type { EnvSpec } from '../envs/spec.js'
 import { textEnvOf } from '../envs/text/text-env.js'
 import { UsageError } from './errors.js'
-import { presets } from './presets.js'
+import { presets } from './presets/presets.js'
 import { runAt } from './run-folder.js'
 
 /** What a language agent is made for, and from. */

@@ -1,5 +1,5 @@
 import { mean, median } from '../../algorithms/statistics.js'
-import { presets } from '../presets.js'
+import { presets } from '../presets/presets.js'
 import { listed, percent, plural, shown, signedScore } from '../report/numbers.js'
 import type { RatedPlayer } from '../report/ratings.js'
 import { added } from '../report/results.js'

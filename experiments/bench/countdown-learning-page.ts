@@ -1,5 +1,5 @@
 import type { Estimate } from '../../algorithms/evaluate.js'
-import { presets } from '../presets.js'
+import { presets } from '../presets/presets.js'
 import { plural, share } from '../report/numbers.js'
 import {
   COUNTDOWN_PRESETS,

@@ -5,7 +5,7 @@ import { bootstrapInterval, type Interval, iqm, mean, median } from '../../algor
 import { PCG64 } from '../../envs/seeding.js'
 import { type CompareEvent, compare } from '../compare.js'
 import { loadConfig } from '../config.js'
-import { presets } from '../presets.js'
+import { presets } from '../presets/presets.js'
 import { shown, shownScore } from '../report/numbers.js'
 import { curvesOf, learningCurvePicture } from '../report/page.js'
 import { resultsOf } from '../report/results.js'

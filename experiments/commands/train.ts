@@ -52,7 +52,7 @@ Examples:
 }
 
 async function listPresets(): Promise<number> {
-  const { presets } = await import('../presets.js')
+  const { presets } = await import('../presets/presets.js')
   for (const [name, { description, source }] of Object.entries(presets)) {
     process.stdout.write(`${name}\n  ${description}\n  source: ${source}\n`)
   }
@@ -148,7 +148,7 @@ async function trainAction(experiment: string | undefined, flags: TrainFlags): P
  * @throws UsageError if the run there is another than the preset describes
  */
 async function trainedStage(experiment: string | undefined, flags: TrainFlags): Promise<string | number | undefined> {
-  const { presets } = await import('../presets.js')
+  const { presets } = await import('../presets/presets.js')
   const { findRuns } = await import('../run-list.js')
   const { existsSync } = await import('node:fs')
   const { EXIT } = await import('../errors.js')

@@ -12,7 +12,7 @@ import {
   parseConfig,
 } from '../../experiments/config.js'
 import { ConfigError } from '../../experiments/errors.js'
-import { presets } from '../../experiments/presets.js'
+import { presets } from '../../experiments/presets/presets.js'
 
 function yamlFile(text: string, name = 'run.yaml'): string {
   const file = join(mkdtempSync(join(tmpdir(), 'rxgym-config-')), name)

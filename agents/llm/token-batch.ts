@@ -28,22 +28,39 @@ export function paddedBatch(sequences: readonly ArrayLike<number>[], side: 'left
   )
 }
 
-/** Sequences behind one another, in rows of at most `length` tokens, each whole: first fit, longest first.
- *  @throws RangeError if one is longer */
-export function packedBatch(sequences: readonly ArrayLike<number>[], length: number, padding = 0): TokenBatch {
-  checkSequences(sequences)
+/**
+ * Which sequences share a row: first fit, longest first. Rows hold at most `capacity` tokens, but for a longer sequence, which
+ * has one to itself.
+ *
+ * @returns for each row the places of its sequences among `lengths`
+ */
+export function packedRows(lengths: readonly number[], capacity: number): number[][] {
+  const rows: number[][] = []
   const used: number[] = []
-  const starts = new Array<number>(sequences.length)
-  const order = sequences.map((_, i) => i).sort((a, b) => sequences[b]!.length - sequences[a]!.length || a - b)
+  const order = lengths.map((_, i) => i).sort((a, b) => lengths[b]! - lengths[a]! || a - b)
   for (const index of order) {
-    const size = sequences[index]!.length
-    if (size > length) throw new RangeError(`packedBatch: sequence ${index} has ${size} tokens, a row ${length}`)
-    let row = used.findIndex((taken) => taken + size <= length)
-    if (row < 0) row = used.push(0) - 1
-    starts[index] = row * length + used[row]!
-    used[row]! += size
+    const fitting = used.findIndex((taken) => taken + lengths[index]! <= capacity)
+    const row = fitting < 0 ? rows.push([]) - 1 : fitting
+    rows[row]!.push(index)
+    used[row] = (used[row] ?? 0) + lengths[index]!
   }
-  return batchOf(starts, sequences, { rows: used.length, length, padding })
+  return rows
+}
+
+/** Rows of sequences behind one another, padded on the right to the longest row. `starts` goes row by row.
+ *  @throws RangeError if there are none, or one is empty */
+export function packedBatch(rows: readonly (readonly ArrayLike<number>[])[]): TokenBatch {
+  const sequences = rows.flat()
+  checkSequences(sequences)
+  const length = Math.max(...rows.map((row) => row.reduce((sum, sequence) => sum + sequence.length, 0)))
+  const starts = rows.flatMap((row, place) => {
+    let next = place * length
+    return row.map((sequence) => {
+      next += sequence.length
+      return next - sequence.length
+    })
+  })
+  return batchOf(starts, sequences, { rows: rows.length, length, padding: 0 })
 }
 
 function checkSequences(sequences: readonly ArrayLike<number>[]): void {

@@ -274,6 +274,31 @@ describe.each(['wasm', 'cpu'] as const)('Gradients on %s', (backend) => {
     model.dispose()
   })
 
+  it('are those of the sequences one by one, also where several share a row, or take several passes', () => {
+    const model = tinyModel({ seed: 7, spread: 6 })
+    const random = new PCG64(8)
+    const tokens = (count: number) => Array.from({ length: count }, () => random.integers(1, 200))
+    const mixed = [9, 2, 4, 1, 3, 5, 2, 7].map((length) => ({ prompt: tokens(2), completion: tokens(length) }))
+    const weights = mixed.flatMap(({ completion }) => completion.map(() => random.normal()))
+    const loss = ({ logProbs, entropies }: { logProbs: tf.Tensor1D; entropies: tf.Tensor1D }) =>
+      tf.add(tf.sum(tf.mul(logProbs, weights)), tf.mul(tf.sum(entropies), 0.4)) as tf.Scalar
+    const of = (tokensPerPass: number) =>
+      differentiateSequences(model.config, model.weights, mixed, loss, { tokensPerPass })
+    const alone = of(1)
+    for (const packed of [of(8192), of(24)]) {
+      expect(packed.loss.dataSync()[0]).toBeCloseTo(alone.loss.dataSync()[0]!, 4)
+      for (const [name, gradient] of Object.entries(alone.gradients)) {
+        const expected = gradient.dataSync() as Float32Array
+        const size = Math.hypot(...expected)
+        const off = Math.hypot(...(packed.gradients[name]!.dataSync() as Float32Array).map((x, i) => x - expected[i]!))
+        expect(off, name).toBeLessThan(1e-5 * size)
+      }
+      tf.dispose([packed.loss, packed.gradients as Record<string, tf.Tensor>])
+    }
+    tf.dispose([alone.loss, alone.gradients as Record<string, tf.Tensor>])
+    model.dispose()
+  })
+
   it.each([{}, { checkpointing: true }, { tokensPerPass: 1 }])(
     'leave no tensor where the loss throws, with %o',
     (settings) => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { packedBatch, paddedBatch, type TokenBatch } from '../../../agents/llm/token-batch.js'
+import { packedBatch, packedRows, paddedBatch, type TokenBatch } from '../../../agents/llm/token-batch.js'
 
 const sequencesArbitrary = fc.array(fc.array(fc.integer({ min: 1, max: 99 }), { minLength: 1, maxLength: 9 }), {
   minLength: 1,
@@ -59,30 +59,55 @@ describe('a padded batch', () => {
   })
 })
 
+const rowsArbitrary = fc.array(
+  fc.array(fc.array(fc.integer({ min: 1, max: 99 }), { minLength: 1, maxLength: 9 }), { minLength: 1, maxLength: 4 }),
+  { minLength: 1, maxLength: 5 },
+)
+
 describe('a packed batch', () => {
-  it('has whole sequences behind one another in rows that are not longer than allowed', () => {
+  it('has the whole sequences of each row behind one another, padded to the longest row', () => {
     fc.assert(
-      fc.property(sequencesArbitrary, fc.integer({ min: 9, max: 20 }), (sequences, length) => {
-        const batch = packedBatch(sequences, length)
-        expect(batch.length).toBe(length)
-        expectWhole(batch, sequences)
+      fc.property(rowsArbitrary, (rows) => {
+        const batch = packedBatch(rows)
+        expect([batch.rows, batch.length]).toEqual([rows.length, Math.max(...rows.map((row) => row.flat().length))])
+        expect(batch.starts.map((start) => Math.floor(start / batch.length))).toEqual(
+          rows.flatMap((row, place) => row.map(() => place)),
+        )
+        expectWhole(batch, rows.flat())
       }),
     )
   })
 
-  it('takes at most twice the rows that its tokens fill', () => {
+  it('needs sequences, none of them empty', () => {
+    expect(() => packedBatch([])).toThrow(new RangeError('a batch needs at least one sequence'))
+    expect(() => packedBatch([[[1]], [[1, 2], []]])).toThrow(new RangeError('sequence 2 of the batch is empty'))
+  })
+})
+
+describe('packed rows', () => {
+  const lengthsArbitrary = fc.array(fc.integer({ min: 1, max: 12 }), { maxLength: 30 })
+  const capacityArbitrary = fc.integer({ min: 1, max: 20 })
+
+  it('have each sequence once, and hold no more than they may but for one that is longer, which is alone', () => {
     fc.assert(
-      fc.property(sequencesArbitrary, fc.integer({ min: 9, max: 20 }), (sequences, length) => {
-        const tokens = sequences.reduce((sum, sequence) => sum + sequence.length, 0)
-        // First fit leaves no two rows that would go into one.
-        expect(packedBatch(sequences, length).rows).toBeLessThanOrEqual(Math.max(1, Math.ceil((2 * tokens) / length)))
+      fc.property(lengthsArbitrary, capacityArbitrary, (lengths, capacity) => {
+        const rows = packedRows(lengths, capacity)
+        expect(rows.flat().sort((a, b) => a - b)).toEqual(lengths.map((_, i) => i))
+        for (const row of rows) {
+          const used = row.reduce((sum, index) => sum + lengths[index]!, 0)
+          if (used > capacity) expect(row).toHaveLength(1)
+        }
       }),
     )
   })
 
-  it('refuses a sequence that is longer than a row', () => {
-    expect(() => packedBatch([[1], [1, 2, 3]], 2)).toThrow(
-      new RangeError('packedBatch: sequence 1 has 3 tokens, a row 2'),
+  it('are no two that would go into one', () => {
+    fc.assert(
+      fc.property(lengthsArbitrary, capacityArbitrary, (lengths, capacity) => {
+        const used = packedRows(lengths, capacity).map((row) => row.reduce((sum, index) => sum + lengths[index]!, 0))
+        const [least, next] = used.sort((a, b) => a - b)
+        if (least !== undefined && next !== undefined) expect(least + next).toBeGreaterThan(capacity)
+      }),
     )
   })
 })

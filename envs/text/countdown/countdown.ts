@@ -16,7 +16,7 @@ import { sharedTasks } from '../shared-tasks.js'
 import { type TextEnv, textEnv } from '../text-env.js'
 import { type CountdownSplit, checkedTasksOptions, countdownSplit, countdownTasks } from './generator.js'
 import { countdownMessages, countdownPrompt } from './prompt.js'
-import { readCountdownRecords } from './records.js'
+import { readCountdownDemonstrations, readCountdownRecords } from './records.js'
 import { solveCountdown } from './solver.js'
 import { countdownTrace } from './trace.js'
 
@@ -37,6 +37,7 @@ export interface CountdownOptions {
   readonly targetMax?: number
   readonly dataSeed?: number
   readonly file?: string
+  readonly demonstrations?: string
   readonly prompt?: 'base' | 'chat' | 'messages' | 'brief'
   readonly calculator?: boolean
   readonly givenAnswer?: boolean
@@ -47,6 +48,8 @@ export interface CountdownOptions {
 export interface GivenCountdownTask extends CountdownTask {
   /** With `givenAnswer`: the solution that the prompt gives away. */
   readonly givenAnswer?: string
+  /** With `demonstrations`: how somebody answered, behind `<think>`. */
+  readonly demonstration?: string
 }
 
 /** What the reward of `Countdown-v1` is made of. */
@@ -55,8 +58,17 @@ export type CountdownRewardParts = ReturnType<typeof countdownScored>['parts'] &
   readonly process: number
 }
 
-const generatorOptions = ['count', 'numbers', 'min', 'max', 'targetMin', 'targetMax', 'dataSeed'] as const
-const otherOptions = ['split', 'file', 'prompt', 'calculator', 'givenAnswer', 'render'] as const
+const generatorOptions = ['numbers', 'min', 'max', 'targetMin', 'targetMax', 'dataSeed'] as const
+const otherOptions = [
+  'split',
+  'count',
+  'file',
+  'demonstrations',
+  'prompt',
+  'calculator',
+  'givenAnswer',
+  'render',
+] as const
 
 /**
  * Countdown: reach a target by + − × ÷ with a few numbers, each used exactly once. There is no one right answer to know:
@@ -103,12 +115,13 @@ const otherOptions = ['split', 'file', 'prompt', 'calculator', 'givenAnswer', 'r
  * | name | type | default | meaning |
  * |---|---|---|---|
  * | `split` | `'train'`, `'test'` | `'train'`; all of a file | which tasks: nine in ten, or the tenth |
- * | `count` | from 1 | 10,000, of test 1,000 | how many tasks are generated |
+ * | `count` | from 1 | 10,000, of test 1,000; all of a file | how many tasks are generated, or are taken of a file's, the first |
  * | `numbers` | 2 to 6, or a list | `[3, 4]` | how many numbers a task has; of a list each as likely |
  * | `min`, `max` | from 1 | 1, 99 | the smallest and the largest number |
  * | `targetMin`, `targetMax` | from 0 | 10, 99 | the smallest and the largest target |
  * | `dataSeed` | from 0 | 0 | decides which tasks are generated |
- * | `file` | string | – | a `.jsonl` or `.parquet` of records `{ nums, target }` ({@link readCountdownRecords}), in place of the six above |
+ * | `file` | string | – | a `.jsonl` or `.parquet` of records `{ nums, target }` ({@link readCountdownRecords}), in place of the six that generate |
+ * | `demonstrations` | string | – | such a file of records `{ query, completion }` ({@link readCountdownDemonstrations}), in place of `file`: the completions are the gold answers, right or wrong |
  * | `prompt` | `'base'`, `'chat'`, `'messages'`, `'brief'` | `'base'` | see Observation |
  * | `calculator` | boolean | false | see Action; the question tells how to call it |
  * | `givenAnswer` | boolean | false | see below |
@@ -153,7 +166,7 @@ export function countdownEnv(options: CountdownOptions = {}): TextEnv<GivenCount
     },
     reward: countdownReward,
     gold: (task) => {
-      const trace = countdownTrace(task, prompt === 'brief')
+      const trace = task.demonstration ?? countdownTrace(task, prompt === 'brief')
       if (trace === undefined) throw new RangeError(`Countdown-v1: ${unsolvable(task)}: it has no gold answer`)
       return prompt === 'messages' ? `<think>${trace}` : trace
     },
@@ -176,29 +189,55 @@ function taskSource(
   options: Omit<CountdownOptions, 'prompt' | 'calculator' | 'givenAnswer' | 'render'>,
   givenAnswer: boolean,
 ): () => Promise<readonly GivenCountdownTask[]> {
-  const { split, count = split === 'test' ? 1000 : 10_000, dataSeed = 0, file, ...ranges } = options
+  const { split, count, dataSeed = 0, file, demonstrations, ...ranges } = options
   if (split !== undefined) checkChoice('Countdown-v1', 'split', split, ['train', 'test'])
-  const drawn = { ...ranges, count, split: split ?? 'train', seed: dataSeed }
-  const load = file === undefined ? () => countdownTasks(drawn) : () => tasksOf(file, split)
-  if (file === undefined) {
+  if (count === 0) throw new RangeError('Countdown-v1: count 0: give at least one task')
+  const [name, path] = file === undefined ? (['demonstrations', demonstrations] as const) : (['file', file] as const)
+  if (path === undefined) {
     if (!Number.isSafeInteger(dataSeed) || dataSeed < 0) {
       throw new RangeError(`Countdown-v1: dataSeed ${show(dataSeed)} is not a whole number from 0`)
     }
-    if (count === 0) throw new RangeError('Countdown-v1: count 0: give at least one task')
+    const drawn = {
+      ...ranges,
+      count: count ?? (split === 'test' ? 1000 : 10_000),
+      split: split ?? ('train' as const),
+      seed: dataSeed,
+    }
     checkedTasksOptions(drawn)
-  } else {
-    if (typeof file !== 'string') throw new RangeError(`Countdown-v1: file ${show(file)} is not a path`)
-    const other = generatorOptions.find((name) => options[name] !== undefined)
-    if (other) throw new RangeError(`Countdown-v1: ${other} is of generated tasks, not of those of a file: give one`)
+    return shared(drawn, () => countdownTasks(drawn), givenAnswer)
   }
-  const key = JSON.stringify(['Countdown-v1', file === undefined ? drawn : { file, split }, givenAnswer])
+  if (typeof path !== 'string') throw new RangeError(`Countdown-v1: ${name} ${show(path)} is not a path`)
+  const other = generatorOptions.find((option) => options[option] !== undefined)
+  if (other) throw new RangeError(`Countdown-v1: ${other} is of generated tasks, not of those of a file: give one`)
+  if (file !== undefined && demonstrations !== undefined) {
+    throw new RangeError('Countdown-v1: file and demonstrations have tasks each: give one')
+  }
+  if (count !== undefined && !(Number.isSafeInteger(count) && count > 0)) {
+    throw new RangeError(`Countdown-v1: count ${show(count)} is not a whole number from 1`)
+  }
+  const read = name === 'file' ? readCountdownRecords : readCountdownDemonstrations
+  return shared({ [name]: path, split, count }, () => tasksOf(path, read, split, count), givenAnswer)
+}
+
+/** @param source  all that the tasks depend on, but for an answer in them */
+function shared(
+  source: object,
+  load: () => readonly CountdownTask[] | Promise<readonly CountdownTask[]>,
+  givenAnswer: boolean,
+): () => Promise<readonly GivenCountdownTask[]> {
+  const key = JSON.stringify(['Countdown-v1', source, givenAnswer])
   return () => sharedTasks(key, async () => (givenAnswer ? (await load()).map(withAnswer) : load()))
 }
 
-async function tasksOf(file: string, split: CountdownSplit | undefined): Promise<readonly CountdownTask[]> {
-  const all = await readCountdownRecords(file)
+async function tasksOf(
+  file: string,
+  read: (file: string) => Promise<readonly CountdownTask[]>,
+  split: CountdownSplit | undefined,
+  count: number | undefined,
+): Promise<readonly CountdownTask[]> {
+  const all = await read(file)
   const tasks = split === undefined ? all : all.filter((task) => countdownSplit(task) === split)
-  if (tasks.length > 0) return tasks
+  if (tasks.length > 0) return tasks.slice(0, count)
   throw new RangeError(
     `Countdown-v1: file ${file}: none of its ${all.length} records is of the split ${show(split)}. ` +
       'Nine tasks in ten are of "train". Leave split out for all of the file',
@@ -219,5 +258,6 @@ register({
   id: 'Countdown-v1',
   create: countdownEnv,
   // a file may be either split
-  splits: ({ file }: CountdownOptions) => (file === undefined ? ['train', 'test'] : []),
+  splits: ({ file, demonstrations }: CountdownOptions) =>
+    file === undefined && demonstrations === undefined ? ['train', 'test'] : [],
 })

@@ -67,15 +67,19 @@ export function readCountdownPrompt(
   conversation: readonly Message[],
 ): { readonly task: CountdownTask; readonly thinking: boolean } | undefined {
   for (const { content } of conversation) {
-    const [, numbers, target] =
-      /Using the numbers \[(\d+(?:, \d+)*)\], create an equation that equals (-?\d+)\. /.exec(content) ??
-      /^(\d+(?:,\d+)*)=(-?\d+)(?==|\n)/.exec(content) ??
-      []
-    if (numbers === undefined) continue
-    const task = { numbers: numbers.split(/, ?/).map(Number), target: Number(target) }
-    return { task, thinking: isThinking(conversation.at(-1)!) }
+    const task = readCountdownQuestion(content)
+    if (task) return { task, thinking: isThinking(conversation.at(-1)!) }
   }
   return undefined
+}
+
+/** The task that a text asks about, in any form. */
+export function readCountdownQuestion(text: string): CountdownTask | undefined {
+  const [, numbers, target] =
+    /Using the numbers \[(\d+(?:, \d+)*)\], create an equation that equals (-?\d+)\. /.exec(text) ??
+    /^(\d+(?:,\d+)*)=(-?\d+)(?==|\n)/.exec(text) ??
+    []
+  return numbers === undefined ? undefined : { numbers: numbers.split(/, ?/).map(Number), target: Number(target) }
 }
 
 /** The question itself names both tags. */

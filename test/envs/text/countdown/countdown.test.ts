@@ -210,6 +210,38 @@ describe('a file', () => {
     )
   })
 
+  it('gives its first records where a count is asked for, of a split where one is', async () => {
+    expect(await countdownEnv({ file: records, count: 5 }).tasks()).toEqual(recorded.slice(0, 5))
+    expect(await countdownEnv({ file: records, split: 'test', count: 2 }).tasks()).toEqual(recorded.slice(36, 38))
+    expect(await countdownEnv({ file: records, count: 1e6 }).tasks()).toEqual(recorded)
+  })
+
+  it('of demonstrations has them as gold answers, behind the prompt’s <think> or with their own', async () => {
+    const task = { numbers: [44, 19, 35], target: 98 }
+    const trace = 'Sum: 44 + 19 + 35 = 98 </think>\n<answer> 44 + 19 + 35 </answer>'
+    const query = countdownPrompt(task, 'base').replace('\n<think>', '')
+    const file = written(
+      'demonstrations.jsonl',
+      ['<think>', '\n<think>', 'Let me solve this step by step.\n<think>', '']
+        .map((open) => JSON.stringify({ query, completion: `${open}${trace}`, source: 'x' }))
+        .join('\n'),
+    )
+    for (const prompt of ['base', 'messages'] as const) {
+      const env = countdownEnv({ demonstrations: file, prompt })
+      const tasks = await env.tasks()
+      expect(tasks).toEqual(Array(4).fill({ ...task, demonstration: trace }))
+      const gold = tasks.map((each) => env.goldOf(each))
+      expect(gold).toEqual(Array(4).fill(prompt === 'messages' ? `<think>${trace}` : trace))
+      expect(env.promptOf(tasks[0]!)).toEqual(countdownEnv({ prompt }).promptOf(task))
+      await env.reset({ options: { task: 0 } })
+      expect((await env.step(gold[0]!)).reward).toBe(1)
+    }
+    const other = written('questions.jsonl', '{"query":"What is 2+3?","completion":"5"}\n')
+    await expect(countdownEnv({ demonstrations: other }).tasks()).rejects.toThrow(
+      `${other}:1: query asks no Countdown question`,
+    )
+  })
+
   it('may have tasks without a solution: they have no gold answer, and none can be given away', async () => {
     const file = written('unsolvable.jsonl', '{"nums":[44,19,35],"target":99}\n')
     const env = countdownEnv({ file })
@@ -258,8 +290,12 @@ describe('an option', () => {
     [{ targetMin: 50, targetMax: 40 }, 'targetMax 40 is not a whole number from 50 up'],
     [{ dataSeed: -1 }, 'Countdown-v1: dataSeed -1 is not a whole number from 0'],
     [{ file: 7 }, 'Countdown-v1: file 7 is not a path'],
-    [{ file: 'x.jsonl', count: 5 }, 'Countdown-v1: count is of generated tasks, not of those of a file: give one'],
+    [{ file: 'x.jsonl', count: 2.5 }, 'Countdown-v1: count 2.5 is not a whole number from 1'],
+    [{ file: 'x.jsonl', max: 5 }, 'Countdown-v1: max is of generated tasks, not of those of a file: give one'],
     [{ file: 'x.jsonl', dataSeed: 1 }, 'Countdown-v1: dataSeed is of generated tasks'],
+    [{ demonstrations: 7 }, 'Countdown-v1: demonstrations 7 is not a path'],
+    [{ demonstrations: 'x.jsonl', numbers: 3 }, 'Countdown-v1: numbers is of generated tasks'],
+    [{ demonstrations: 'x.jsonl', file: 'y.jsonl' }, 'Countdown-v1: file and demonstrations have tasks each: give one'],
     [{ render: 'svg' }, 'renders as "text" only'],
   ] as [MakeOptions, string][])('%j is refused at once', (options, message) => {
     expect(() => make('Countdown-v1', options)).toThrow(message)

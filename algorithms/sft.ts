@@ -39,7 +39,7 @@ export type SftConfig = z.infer<typeof sftConfig>
  * Metrics: `loss`, `entropy`, `choices` (how many), `grad_norm`, `learning_rate`.
  *
  * @example
- * train({ env: 'Countdown-v1', agent, demonstrator: countdownSolver(), algorithm: sft(), budget: { updates: 500 }, seed: 0 })
+ * train({ env: 'Countdown-v1', agent, demonstrator: countdownSolver(), algorithm: sft(), budget: { epochs: 3 }, seed: 0 })
  */
 export function sft(options: z.input<typeof sftConfig> = {}): Algorithm {
   const config = sftConfig.parse(options)
@@ -91,6 +91,25 @@ class SftLearner<O, A> implements Learner<O, A> {
   }
 
   close(): void {}
+}
+
+/**
+ * The loss that {@link sft} descends, of episodes it does not learn from: the mean of −log π over all their choices.
+ *
+ * @param episodes  a demonstrator's
+ * @returns the sum over all choices in nats, and how many they are
+ */
+export async function imitationLoss<O, A>(
+  policy: Policy<O, A>,
+  episodes: readonly Episode<O, A>[],
+): Promise<{ readonly sum: number; readonly choices: number }> {
+  const frozen = policy.freeze()
+  try {
+    const logProbs = await frozen.logProbs(demonstrations(policy, episodes))
+    return { sum: logProbs.reduce((sum, logProb) => sum - logProb, 0), choices: logProbs.length }
+  } finally {
+    frozen.close()
+  }
 }
 
 /** What was done in episodes, as the choices by which the policy would have done it. */

@@ -13,6 +13,8 @@ import { didYouMean } from '../envs/did-you-mean.js'
 import { show } from '../envs/env.js'
 import { make, specOf, UnknownNameError } from '../envs/registry.js'
 import type { EnvSpec, Json } from '../envs/spec.js'
+import { TextEnv } from '../envs/text/text-env.js'
+import { unwrapped } from '../envs/wrappers/wrapper.js'
 import { ConfigError, type ConfigProblem, systemMessage } from './errors.js'
 import { opponentsConfig } from './opponents.js'
 import { presets } from './presets/presets.js'
@@ -29,18 +31,26 @@ const envConfig = z.strictObject({
   maxEpisodeSteps: z.int().positive().optional().describe('steps after which an episode is truncated'),
 })
 
+/** What a budget is in. */
+export const MEASURES = ['episodes', 'steps', 'updates', 'epochs'] as const
+
 const budgetConfig = z
   .strictObject({
     episodes: z.int().positive().optional().describe('episodes to sample'),
     steps: z.int().positive().optional().describe('environment steps to sample'),
     updates: z.int().positive().optional().describe('updates to make'),
+    epochs: z
+      .number()
+      .positive()
+      .optional()
+      .describe('times that every task of a text environment is played, once by each episode of a group'),
     solved: z
       .boolean()
       .optional()
       .describe("also end once the mean of 100 episodes reaches the environment's threshold"),
   })
-  .refine((budget) => budget.episodes ?? budget.steps ?? budget.updates, {
-    error: 'names no end: give episodes, steps or updates',
+  .refine((budget) => MEASURES.some((measure) => budget[measure] !== undefined), {
+    error: 'names no end: give episodes, steps, updates or, of a text environment, epochs',
   })
 
 /** An experiment, every field checked. This is also what `--help`, `--set` and the docs table know of it. */
@@ -274,9 +284,8 @@ function merge(base: Tree, over: Tree): Tree {
     if (isTree(old) && isTree(fresh) && 'type' in fresh && fresh.type !== old.type) delete under[key]
   }
   if (isTree(before.budget) && isTree(after.budget)) {
-    const { episodes, steps, updates, ...rest } = before.budget
-    if (['episodes', 'steps', 'updates'].some((measure) => isTree(after.budget) && measure in after.budget))
-      under.budget = rest
+    const { episodes, steps, updates, epochs, ...rest } = before.budget
+    if (MEASURES.some((measure) => isTree(after.budget) && measure in after.budget)) under.budget = rest
   }
   if (before.env !== undefined) under.env = before.env
   return mergeFields(under, after)
@@ -339,7 +348,7 @@ function check(tree: Tree, sources: Sources): ExperimentConfig {
     throw problem(['keepEvery'], message)
   }
   const { wrappers, options } = config.env
-  let made = { observationSpace: '', seats: 1 }
+  let made: EnvShape = { observationSpace: '', seats: 1, hasTasks: false }
   for (let around = 0; around <= wrappers.length; around++) {
     try {
       made = shapeOf(envSpecOf({ env: { ...config.env, wrappers: wrappers.slice(0, around) } }))
@@ -349,6 +358,9 @@ function check(tree: Tree, sources: Sources): ExperimentConfig {
       const path = around === 0 ? bare : ['wrappers', String(around - 1), ...(unknown ? ['name'] : [])]
       throw problem(['env', ...path], error instanceof Error ? error.message : String(error))
     }
+  }
+  if (config.budget.epochs !== undefined && !made.hasTasks) {
+    throw problem(['budget', 'epochs'], `${config.env.id} has no tasks to go through: give episodes, steps or updates`)
   }
   const needless = config.opponents ? ['opponents'] : config.evaluation?.opponent && ['evaluation', 'opponent']
   if (needless && made.seats === 1) throw problem(needless, `${config.env.id} has one seat: leave it out`)
@@ -366,10 +378,17 @@ function check(tree: Tree, sources: Sources): ExperimentConfig {
   return config
 }
 
-function shapeOf(spec: EnvSpec): { readonly observationSpace: string; readonly seats: number } {
+interface EnvShape {
+  readonly observationSpace: string
+  readonly seats: number
+  readonly hasTasks: boolean
+}
+
+function shapeOf(spec: EnvSpec): EnvShape {
   const env = make(spec)
   env.close()
-  return { observationSpace: String(env.observationSpace), seats: env.seats ?? 1 }
+  const { observationSpace, seats = 1 } = env
+  return { observationSpace: String(observationSpace), seats, hasTasks: unwrapped(env) instanceof TextEnv }
 }
 
 function problemsOf(issue: z.core.$ZodIssue, tree: Tree, sources: Sources): ConfigProblem[] {

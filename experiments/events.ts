@@ -1,5 +1,6 @@
 import type { Metrics } from '../algorithms/algorithm.js'
 import type { Outcomes } from '../algorithms/evaluate.js'
+import type { Message } from '../envs/spaces/conversation.js'
 import type { Json } from '../envs/spec.js'
 import type { HostTensor } from '../tensors/safetensors.js'
 
@@ -13,6 +14,16 @@ export interface TrainState {
   readonly tensors: Readonly<Record<string, HostTensor>>
   /** The learner's counters, and the state of environments that learn (running means). */
   readonly values: { readonly [key: string]: Json | undefined }
+}
+
+/** What a policy wrote in an evaluation, kept to be read. */
+export interface WrittenSample {
+  readonly prompt: readonly Message[]
+  /** All that stands behind the prompt; of an episode that is not one text's, such as a game in words, the first completion. */
+  readonly completion: string
+  /** The episode's. */
+  readonly reward: number
+  readonly correct?: boolean
 }
 
 /** Why a run came to its end. */
@@ -36,6 +47,8 @@ export type TrainEvent =
       readonly update: number
       readonly episodes: number
       readonly steps: number
+      /** Episodes of an epoch; only where the budget is in epochs. */
+      readonly epoch?: number
     }
   | {
       readonly type: 'episode'
@@ -74,6 +87,10 @@ export type TrainEvent =
       /** Whom the policy played, each seat in turn, and how the games ended; only against an opponent. */
       readonly opponent?: string
       readonly outcomes?: Outcomes
+      /** Mean of −log π, in nats, over the choices of what a demonstrator does there; only where one is imitated. */
+      readonly validationLoss?: number
+      /** The first few completions, of the same tasks each time; only of a policy that writes. */
+      readonly written?: readonly WrittenSample[]
     }
   | { readonly type: 'checkpoint'; readonly state: TrainState }
   | {

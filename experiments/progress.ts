@@ -1,4 +1,4 @@
-import type { ExperimentConfig } from './config.js'
+import { type ExperimentConfig, MEASURES } from './config.js'
 import type { TrainEvent } from './events.js'
 
 /** Where progress is shown: `process.stderr` is one. */
@@ -34,6 +34,7 @@ export function showProgress(
   let shownShare = 0
   let from = { share: 0, steps: 0 }
   let drawn = false
+  let epoch = Infinity
 
   function line(
     { episodes, steps, update, meanReturn }: Extract<TrainEvent, { type: 'update' }>,
@@ -45,7 +46,7 @@ export function showProgress(
     return [
       `${name} s${seed}`,
       `${Math.floor(share * 100)}%`.padStart(4),
-      measure({ episodes, steps, updates: update }, budget),
+      measure({ episodes, steps, updates: update, epochs: episodes / epoch }, budget),
       `${demonstrator === undefined ? '' : 'demonstrator’s '}mean return ${returnText(meanReturn)}`,
       `${short(rate)} steps/s`,
       `${duration(left)} left`,
@@ -57,7 +58,8 @@ export function showProgress(
       if (event.type === 'start') {
         began = now()
         shownAt = live ? shownAt : began
-        const share = shareOf({ ...event, updates: event.update }, budget)
+        epoch = event.epoch ?? Infinity
+        const share = shareOf({ ...event, updates: event.update, epochs: event.episodes / epoch }, budget)
         from = { share, steps: event.steps }
         shownShare = share
       }
@@ -66,7 +68,8 @@ export function showProgress(
         stream.write(`${name} s${seed}  after update ${event.update}: ${evaluationText(event)}\n`)
       }
       if (event.type !== 'update') return
-      const share = Math.min(1, shareOf({ ...event, updates: event.update }, budget))
+      const spent = { ...event, updates: event.update, epochs: event.episodes / epoch }
+      const share = Math.min(1, shareOf(spent, budget))
       const waited = now() - shownAt
       const due = live ? waited >= LIVE_MS : waited >= PLAIN_MS || share - shownShare >= PLAIN_SHARE - 1e-9
       if (!due) return
@@ -90,12 +93,14 @@ export function evaluationText({
   interval,
   opponent,
   outcomes,
+  validationLoss,
 }: Extract<TrainEvent, { type: 'evaluation' }>): string {
   const digits = opponent ? 2 : undefined
   const [low, high] = interval.map((bound) => returnText(bound, digits))
   const what = opponent ? `score ${mean.toFixed(2)} against ${opponent}` : `evaluated mean return ${returnText(mean)}`
   const games = outcomes ? `; ${outcomes.wins} won, ${outcomes.draws} drawn, ${outcomes.losses} lost` : ''
-  return `${what} (95% interval ${low} to ${high}${games})`
+  const loss = validationLoss === undefined ? '' : `, validation loss ${validationLoss.toFixed(3)}`
+  return `${what} (95% interval ${low} to ${high}${games})${loss}`
 }
 
 /** A return in few digits: two decimals where it is small. */
@@ -103,7 +108,7 @@ export function returnText(value: number, digits = Math.abs(value) < 10 ? 2 : 1)
   return value.toFixed(digits)
 }
 
-type Measures = { readonly episodes: number; readonly steps: number; readonly updates: number }
+type Measures = Readonly<Record<(typeof MEASURES)[number], number>>
 type Budget = ExperimentConfig['budget']
 
 /** How much of the budget is spent: of several measures, the one that ends the run first. */
@@ -113,11 +118,12 @@ function shareOf(spent: Measures, budget: Budget): number {
 
 function measure(spent: Measures, budget: Budget): string {
   const [name, limit] = measures(budget).reduce((a, b) => (spent[a[0]] / a[1] >= spent[b[0]] / b[1] ? a : b))
-  return `${String(spent[name]).padStart(String(limit).length)}/${limit} ${name}`
+  const count = name === 'epochs' ? spent[name].toFixed(1) : String(spent[name])
+  return `${count.padStart(String(limit).length)}/${limit} ${name}`
 }
 
 function measures(budget: Budget): [keyof Measures, number][] {
-  const all = (['episodes', 'steps', 'updates'] as const).map((name) => [name, budget[name] ?? Infinity] as const)
+  const all = MEASURES.map((name) => [name, budget[name] ?? Infinity] as const)
   const given = all.filter(([, limit]) => Number.isFinite(limit))
   return (given.length > 0 ? given : all.slice(0, 1)).map(([name, limit]) => [name, limit])
 }

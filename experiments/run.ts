@@ -11,7 +11,7 @@ import { sft } from '../algorithms/sft.js'
 import type { ChessObservation } from '../envs/chess/chess.js'
 import { make } from '../envs/registry.js'
 import type { Space } from '../envs/spaces/space.js'
-import type { Json } from '../envs/spec.js'
+import type { EnvSpec, Json } from '../envs/spec.js'
 import { type Backend, useBackend } from '../tensors/backend.js'
 import { builtInAgent, noSuchAgent } from './commands/built-in-agents.js'
 import { type ExperimentConfig, envSpecOf, loadConfig, measuringSpecOf, modelNameOf } from './config.js'
@@ -77,7 +77,7 @@ export function policyOf(
 
 /**
  * Trains what a run folder's configuration describes, from where it stands, and keeps every event in the folder. At the
- * end, in every way, the folder is closed, and its demonstrator with it.
+ * end, in every way, the folder is closed, and its demonstrators with it.
  *
  * @param stop   ends the run after the present update, with a checkpoint
  * @param ready  is told the backend and what differs from when the run began, before the first event
@@ -87,12 +87,12 @@ export function runExperiment(
   { stop, ready }: { readonly stop?: AbortSignal; readonly ready?: (backend: Backend, notices: string[]) => void } = {},
 ): Observable<TrainEvent> {
   const { config, resume, resumedFrom = folder.path } = folder
-  let demonstrator: Agent | undefined
+  let demonstrators: readonly (Agent | undefined)[] = []
   return defer(() => useBackend(config.backend)).pipe(
     mergeMap((backend) => {
       ready?.(backend, folder.writeFacts(backend))
       const training = trainingOf(config)
-      demonstrator = training.demonstrator
+      demonstrators = [training.demonstrator, training.evaluation?.demonstrator]
       return train({ ...training, ...(stop && { stop }), ...(resume && { resume }) })
     }),
     catchError((error: unknown) => {
@@ -100,7 +100,7 @@ export function runExperiment(
     }),
     tap((event) => folder.record(event)),
     finalize(() => {
-      demonstrator?.close?.()
+      for (const demonstrator of demonstrators) demonstrator?.close?.()
       folder.close()
     }),
   )
@@ -123,14 +123,14 @@ export function trainingOf(config: ExperimentConfig) {
     parallel,
     checkpointEvery,
     ...(opponents && { opponents }),
-    ...(demonstrator !== undefined && { demonstrator: demonstratorOf(config, demonstrator) }),
+    ...(demonstrator !== undefined && { demonstrator: demonstratorOf(envSpecOf(config), demonstrator) }),
     ...(evaluation && { evaluation: evaluationOf(config, evaluation) }),
   }
 }
 
 /** @throws UsageError if no agent without training is called so, or it does not play there */
-function demonstratorOf(config: ExperimentConfig, name: string): Agent {
-  const env = make(envSpecOf(config))
+function demonstratorOf(spec: EnvSpec, name: string): Agent {
+  const env = make(spec)
   env.close()
   const found = builtInAgent(name, env)
   if (!found) throw noSuchAgent(name)
@@ -145,7 +145,12 @@ function evaluationOf(
   const measured = make(env)
   measured.close()
   const agent = randomAgent(measured.actionSpace)
-  return { every, episodes, greedy, env, ...(opponent && { opponent: { name: opponent, agent } }) }
+  const { demonstrator } = config
+  return {
+    ...{ every, episodes, greedy, env },
+    ...(opponent && { opponent: { name: opponent, agent } }),
+    ...(demonstrator !== undefined && { demonstrator: demonstratorOf(env, demonstrator) }),
+  }
 }
 
 /** A run's policy as a checkpoint has it, and what it was trained by and in. */

@@ -1,20 +1,24 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { Observable, Subject } from 'rxjs'
+import { lastValueFrom, Observable, Subject, toArray } from 'rxjs'
 import type { Agent } from '../agents/agent.js'
 import type { Policy } from '../agents/policy.js'
 import type { Algorithm, Learner, LearnerState, Metrics } from '../algorithms/algorithm.js'
 import { type Episode, episodeReturn, rewardParts } from '../algorithms/episode.js'
 import { episodeSeed, episodes } from '../algorithms/episodes.js'
 import { evaluate } from '../algorithms/evaluate.js'
+import { imitationLoss } from '../algorithms/sft.js'
+import type { Env, Timing } from '../envs/env.js'
 import { specOf } from '../envs/registry.js'
 import { PCG64, SeedSequence } from '../envs/seeding.js'
+import { Conversation } from '../envs/spaces/conversation.js'
 import type { Space } from '../envs/spaces/space.js'
 import type { EnvSpec, Json } from '../envs/spec.js'
+import { type TextEnv, textEnvOf, textOutcome } from '../envs/text/text-env.js'
 import { scoreStatistics } from '../rewards/score-statistics.js'
 import { assign } from '../tensors/adam.js'
 import type { HostTensor } from '../tensors/safetensors.js'
 import * as tf from '../tensors/tf.js'
-import type { EndReason, TrainEvent, TrainState } from './events.js'
+import type { EndReason, TrainEvent, TrainState, WrittenSample } from './events.js'
 import { evaluationEnv, Lanes } from './lanes.js'
 import { Opponents, type OpponentsOptions, opponentsConfig } from './opponents.js'
 
@@ -31,6 +35,8 @@ export interface Budget {
   readonly episodes?: number | undefined
   readonly steps?: number | undefined
   readonly updates?: number | undefined
+  /** Times that every task of a text environment is played, once by each episode of a group; the last update is whole. */
+  readonly epochs?: number | undefined
   /** Also end once the mean return of 100 episodes reaches the environment's `rewardThreshold`; not where a demonstrator
    *  plays them. */
   readonly solved?: boolean | undefined
@@ -46,6 +52,9 @@ export interface EvaluationOptions<O, A> {
   readonly env?: EnvSpec | undefined
   /** Plays the other seats, and has a name. */
   readonly opponent?: { readonly name: string; readonly agent: Agent<O, A> } | undefined
+  /** Plays what the loss of an algorithm that imitates is validated on, up to 64 episodes from the first starts of the
+   *  evaluation. Default: the run's demonstrator, where no other `env` is measured. */
+  readonly demonstrator?: Agent<O, A> | undefined
 }
 
 export interface TrainOptions<O, A> {
@@ -84,6 +93,10 @@ interface Progress {
 
 /** Episodes that the running mean return, and with it "solved", looks back on. */
 const WINDOW = 100
+/** Episodes that the loss of an algorithm that imitates is validated on, at most. */
+const VALIDATION = 64
+/** Completions that an evaluation keeps. */
+const SAMPLES = 4
 const INITIAL_WEIGHTS = 4
 const EVALUATION = 3
 /** How long the loop may keep the event loop to itself, in ms: what waits is Ctrl-C and the progress line. */
@@ -127,9 +140,9 @@ async function run<O, A>(
   emit: (event: TrainEvent) => void,
   subscriber: { readonly closed: boolean; add(teardown: () => void): void },
 ): Promise<void> {
-  const { algorithm, budget, seed, parallel = 1, checkpointEvery, evaluation, stop, resume } = options
-  checkBudget(budget)
-  if (budget.solved && algorithm.demonstrated) {
+  const { algorithm, seed, parallel = 1, checkpointEvery, evaluation, stop, resume } = options
+  checkBudget(options.budget)
+  if (options.budget.solved && algorithm.demonstrated) {
     throw new RangeError(
       `budget.solved: leave it out, ${algorithm.name} imitates, and the returns are its demonstrator's`,
     )
@@ -148,6 +161,11 @@ async function run<O, A>(
     throw new RangeError(`demonstrator: ${algorithm.name} ${which} demonstrator`)
   }
   if (demonstrator && opposing) throw new RangeError('opponents: a demonstrator plays every seat')
+  if (evaluation?.demonstrator && !demonstrator) {
+    throw new RangeError(`evaluation.demonstrator: ${algorithm.name} imitates nobody`)
+  }
+  const epoch = options.budget.epochs && (await epochOf(lanes.first, spec, algorithm.group))
+  const budget = epoch ? inEpisodes(options.budget, epoch) : options.budget
   const policy = await options.agent({ observationSpace, actionSpace, generator })
   let learner: Learner<O, A>
   try {
@@ -203,6 +221,7 @@ async function run<O, A>(
       update: progress.update,
       episodes: progress.episodes,
       steps: progress.steps,
+      ...(epoch && { epoch }),
     })
     const samplingSubscription = sampling.subscribe({
       next: (episode) => {
@@ -217,8 +236,8 @@ async function run<O, A>(
 
     const measure = async () => {
       if (!evaluation) return
-      const played = evaluated(policy, spec, lanes.memory()[0], evaluation, progress, { seed, parallel })
-      emit(await played)
+      const own = { seed, parallel, imitated: evaluation.demonstrator ?? (evaluation.env ? undefined : demonstrator) }
+      emit(await evaluated(policy, spec, lanes.memory()[0], evaluation, progress, own))
     }
     if (!resume) await measure()
     let turn = performance.now()
@@ -281,31 +300,89 @@ async function run<O, A>(
 
 /** Plays episodes of their own: the training's stream and statistics stay as they are. */
 async function evaluated<O, A>(
-  agent: Policy<O, A>,
+  policy: Policy<O, A>,
   spec: EnvSpec,
   memory: readonly Json[] | undefined,
   { episodes: count, greedy = true, env = spec, opponent }: EvaluationOptions<O, A>,
   { update, episodes, steps }: Progress,
-  { seed, parallel }: { readonly seed: number; readonly parallel: number },
+  own: { readonly seed: number; readonly parallel: number; readonly imitated: Agent<O, A> | undefined },
 ): Promise<TrainEvent> {
-  const { mean, iqm, interval, outcomes } = await evaluate({
+  const starts = {
     env: () => evaluationEnv<O, A>(env, memory),
-    agent,
+    seed: episodeSeed(own.seed, EVALUATION, 0),
+    parallel: own.parallel,
+  }
+  const written: WrittenSample[] = []
+  const { mean, iqm, interval, outcomes } = await evaluate({
+    ...starts,
+    agent: policy,
     opponent: opponent?.agent,
     episodes: count,
-    seed: episodeSeed(seed, EVALUATION, 0),
     greedy,
-    parallel,
+    onEpisode: (episode) => {
+      const sample = written.length < SAMPLES ? sampleOf(episode, policy) : undefined
+      if (sample) written.push(sample)
+    },
   })
-  const against = opponent && outcomes && { opponent: opponent.name, outcomes }
-  return { type: 'evaluation', update, episodes, steps, mean, iqm, interval, ...against }
+  const loss = own.imitated && (await validationLoss(policy, own.imitated, { ...starts, count }))
+  return {
+    ...{ type: 'evaluation', update, episodes, steps, mean, iqm, interval },
+    ...(opponent && outcomes && { opponent: opponent.name, outcomes }),
+    ...(loss !== undefined && { validationLoss: loss }),
+    ...(written.length > 0 && { written }),
+  }
 }
 
-function checkBudget({ episodes, steps, updates }: Budget): void {
-  const given = [episodes, steps, updates].filter((limit) => limit !== undefined)
-  if (given.length === 0 || !given.every((limit) => limit > 0)) {
-    throw new RangeError('budget: give episodes, steps or updates, as a number above 0')
+/** What an agent wrote first in an episode; nothing where it does not write. */
+function sampleOf<O, A>(episode: Episode<O, A>, agent: Agent<O, A>): WrittenSample | undefined {
+  const { observations, decisions, agents, seats, info } = episode
+  const [prompt, first] = [observations[0], decisions[0]?.action]
+  if (agents[seats[0]!] !== agent || !new Conversation().contains(prompt) || typeof first !== 'string') return undefined
+  const outcome = textOutcome(info)
+  if (!outcome) return { prompt, completion: first, reward: episodeReturn(episode, seats[0]) }
+  const { completion, reward, correct } = outcome
+  return { prompt, completion, reward, correct }
+}
+
+/** The mean of −log π over the choices of a demonstrator's episodes. */
+async function validationLoss<O, A>(
+  policy: Policy<O, A>,
+  agents: Agent<O, A>,
+  { count, ...starts }: { env: () => Env<O, A, Timing>; seed: number; parallel: number; count: number },
+): Promise<number> {
+  let total = 0
+  let choices = 0
+  // A few at a time: observations can be large.
+  const most = Math.min(count, VALIDATION)
+  for (let from = 0; from < most; from += 8) {
+    const played = episodes({ ...starts, agents, from, count: Math.min(8, most - from) })
+    const loss = await imitationLoss(policy, await lastValueFrom(played.pipe(toArray())))
+    total += loss.sum
+    choices += loss.choices
   }
+  return total / choices
+}
+
+function checkBudget({ episodes, steps, updates, epochs }: Budget): void {
+  const given = [episodes, steps, updates, epochs].filter((limit) => limit !== undefined)
+  if (given.length === 0 || !given.every((limit) => limit > 0)) {
+    throw new RangeError('budget: give episodes, steps, updates or epochs, as a number above 0')
+  }
+}
+
+/** How many episodes play every task of an environment once, in each episode of a group. */
+async function epochOf(env: Env<unknown, unknown, Timing>, { id }: EnvSpec, group: number): Promise<number> {
+  let tasks: TextEnv<unknown>
+  try {
+    tasks = textEnvOf(env)
+  } catch (cause) {
+    throw new RangeError(`budget.epochs: ${id} has no tasks to go through: give episodes, steps or updates`, { cause })
+  }
+  return (await tasks.tasks()).length * group
+}
+
+function inEpisodes({ epochs = Infinity, episodes = Infinity, ...rest }: Budget, epoch: number): Budget {
+  return { ...rest, episodes: Math.min(episodes, Math.ceil(epochs * epoch)) }
 }
 
 /** Counts an episode in and tells of it. */

@@ -287,7 +287,7 @@ function fieldText(value: unknown): string {
 }
 
 /** Two thirds of what there is room for from the beginning, a third from the end; no character is cut in two. */
-function clipped(text: string, most: number): Clipped {
+export function clipped(text: string, most: number): Clipped {
   if (text.length <= most) return text
   let head = Math.floor((most * 2) / 3)
   let tail = text.length - Math.floor(most / 3)

@@ -20,8 +20,10 @@ import { outcomePoints } from './outcome-points.js'
 import type { EloRecord } from './ratings.js'
 import { type PackedFrames, PLAYER_SCRIPT } from './replay.js'
 import { type ComparisonResults, type ConfigurationResult, opponentOf, type TaskResult } from './results.js'
+import type { EvaluationRecord } from './run-record.js'
 import { type StoredConfiguration, type StoredRun, secondsOf } from './stored-run.js'
 import type { Seconds } from './text-table.js'
+import { WRITTEN_STYLE, writtenSection } from './written-section.js'
 
 /** An episode that the page plays. */
 export interface Replay {
@@ -91,6 +93,7 @@ export async function runPage({ name, run, results, replays, withoutReplays }: R
   return documentOf({
     title: `${name}, seed ${record.seed}`,
     script: PLAYER_SCRIPT,
+    style: WRITTEN_STYLE,
     body: html`
       ${!record.end && warning('This run was interrupted, or still goes on. What follows is about what there is so far.')}
       <p class="lead">${runSummary(run, task)}</p>
@@ -111,7 +114,8 @@ export async function runPage({ name, run, results, replays, withoutReplays }: R
       }
       ${task && scoreTable(task, secondsOf([{ name, runs: [run] }]))}
       ${replaySection(replays, withoutReplays)}
-      ${metrics.length > 0 && html`<h2>Inside the updates</h2><p class="note">What each update reported, over episodes.</p><div class="small">${metrics}</div>`}
+      ${writtenSection(record.evaluations)}
+      ${metrics.length > 0 && html`<h2>Inside the updates</h2><p class="note">What each update${record.evaluations.some(hasLoss) && ', and each evaluation,'} reported, over episodes.</p><div class="small">${metrics}</div>`}
       ${provenance(run, [{ name, config: run.config }])}
     `,
   })
@@ -357,15 +361,25 @@ function gameNotes({ moves, opening, pgn }: ChessNotes): Markup {
 
 function metricCards({ record }: StoredRun): Promise<Markup>[] {
   const names = new Set(record.updates.flatMap(({ metrics }) => Object.keys(metrics)))
-  return [...names].flatMap((name) => {
-    const points = record.updates
-      .map(({ episodes, metrics }) => ({ x: episodes, y: metrics[name]! }))
-      .filter(({ y }) => Number.isFinite(y))
-    if (points.length < 2) return []
-    return metricChart(points, { width: 320, height: 150 }).then(
+  const columns = [...names].map((name) => ({
+    name,
+    points: record.updates.map(({ episodes, metrics }) => ({ x: episodes, y: metrics[name]! })),
+  }))
+  const losses = record.evaluations.map(({ episodes, validationLoss = Number.NaN }) => ({
+    x: episodes,
+    y: validationLoss,
+  }))
+  return [{ name: 'validation loss', points: losses }, ...columns].flatMap(({ name, points }) => {
+    const known = points.filter(({ y }) => Number.isFinite(y))
+    if (known.length < 2) return []
+    return metricChart(known, { width: 320, height: 150 }).then(
       (svg) => html`<figure class="card chart"><h3>${name}</h3>${trusted(svg)}</figure>`,
     )
   })
+}
+
+function hasLoss({ validationLoss }: EvaluationRecord): boolean {
+  return validationLoss !== undefined
 }
 
 /** The range of a mean of games. */

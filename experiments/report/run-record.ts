@@ -1,7 +1,7 @@
 import type { Metrics } from '../../algorithms/algorithm.js'
 import type { Outcomes } from '../../algorithms/evaluate.js'
 import { mean } from '../../algorithms/statistics.js'
-import type { EndReason, TrainEvent } from '../events.js'
+import type { EndReason, TrainEvent, WrittenSample } from '../events.js'
 
 /** An episode that can be played again: the seed it started from and what was done. */
 export interface ReplayableEpisode {
@@ -35,6 +35,10 @@ export interface EvaluationRecord {
   /** Whom the policy played, and how the games ended; only against an opponent. */
   readonly opponent?: string
   readonly outcomes?: Outcomes
+  /** Of an algorithm that imitates. */
+  readonly validationLoss?: number
+  /** The first few completions, of a policy that writes. */
+  readonly written?: readonly WrittenSample[]
 }
 
 /** A run's events column by column, as the report reads them. Row i of `returns` and `steps` is episode i. */

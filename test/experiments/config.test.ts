@@ -297,8 +297,20 @@ describe('what is wrong in a configuration', () => {
 
   it('is told for a budget without an end', () => {
     expect(inFile(whole.replace('episodes: 10', 'solved: true'))).toBe(
-      'run.yaml:7:3  budget: names no end: give episodes, steps or updates',
+      'run.yaml:7:3  budget: names no end: give episodes, steps, updates or, of a text environment, epochs',
     )
+  })
+
+  it('is told for a budget in epochs where there are no tasks to go through', () => {
+    const problem = 'budget.epochs: CartPole-v1 has no tasks to go through: give episodes, steps or updates'
+    expect(inFile(whole.replace('episodes: 10', 'epochs: 2'))).toBe(`run.yaml:7:11  ${problem}`)
+    const { agent, algorithm, demonstrator } = {
+      agent: { type: 'language' },
+      algorithm: { type: 'sft' },
+      demonstrator: 'gold',
+    }
+    const text = { name: 'x', env: 'Countdown-v1', agent, algorithm, demonstrator, budget: { epochs: 0.5 } }
+    expect(parseConfig(text).budget).toEqual({ epochs: 0.5 })
   })
 
   it('is told for a learned baseline without a value network', () => {

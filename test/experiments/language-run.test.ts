@@ -10,6 +10,7 @@ import { exportCommand } from '../../experiments/commands/export.js'
 import { trainCommand } from '../../experiments/commands/train.js'
 import { type CompareEvent, compare } from '../../experiments/compare.js'
 import { configYaml, type ExperimentConfig, loadConfig, parseConfig } from '../../experiments/config.js'
+import { type RecordedEvent, readEvents } from '../../experiments/event-log.js'
 import { loadPolicy, runExperiment } from '../../experiments/run.js'
 import { checkpointUpdates, createRun, openRun } from '../../experiments/run-folder.js'
 import { useBackend } from '../../tensors/backend.js'
@@ -54,6 +55,10 @@ async function trained(config: object, out: string): Promise<string> {
   return out
 }
 
+function eventsIn(run: string): RecordedEvent[] {
+  return readEvents(join(run, 'events.jsonl'))
+}
+
 /** The model of a run, as its newest checkpoint has it. */
 async function logitsOf(run: string): Promise<Float32Array> {
   const { policy } = await loadPolicy(run)
@@ -70,6 +75,13 @@ describe('a run of a language model', () => {
     const events = readFileSync(join(first, 'events.jsonl'), 'utf8')
     expect(events).not.toContain('"completions/mean_length"')
     expect(events).toContain('"rewards/correctness/mean":1')
+    const evaluations = eventsIn(first).flatMap((event) => (event.type === 'evaluation' ? [event] : []))
+    expect(evaluations).toHaveLength(3)
+    expect(evaluations.at(-1)!.validationLoss).toBeLessThan(evaluations[0]!.validationLoss!)
+    for (const { written } of evaluations) {
+      expect(written).toHaveLength(4)
+      expect(written!.map(({ prompt }) => prompt)).toEqual(evaluations[0]!.written!.map(({ prompt }) => prompt))
+    }
     const second = await trained(explore, join(folder, 'explore'))
     expect(readFileSync(join(second, 'events.jsonl'), 'utf8')).toContain('"completions/mean_length"')
     expect(await logitsOf(first)).toEqual(await logitsOf(first))
@@ -133,12 +145,16 @@ describe('a run of a language model', () => {
     policy.close()
   })
 
-  it('that is stopped and gone on with leaves the same bytes', async () => {
-    const whole = await trained({ ...explore, name: 'whole', checkpointEvery: 1 }, join(folder, 'whole'))
-    const stopped = join(folder, 'stopped')
-    const cut = createRun(parseConfig({ ...explore, name: 'whole', checkpointEvery: 1, budget: { updates: 1 } }), {
-      out: stopped,
-    })
+  it.each([
+    ['explores', explore],
+    ['imitates', imitate],
+  ])('that %s, is stopped and gone on with leaves the same bytes', async (what, config) => {
+    const evaluation = { ...imitate.evaluation, every: 1 }
+    const kept = { ...config, evaluation, name: what, checkpointEvery: 1, budget: { updates: 2 } }
+    const whole = await trained(kept, join(folder, `whole-${what}`))
+    expect(eventsIn(whole).filter(({ type }) => type === 'evaluation')).toHaveLength(3)
+    const stopped = join(folder, `stopped-${what}`)
+    const cut = createRun(parseConfig({ ...kept, budget: { updates: 1 } }), { out: stopped })
     await lastValueFrom(runExperiment(cut).pipe(toArray()))
     const overrides = [{ flag: '--set budget.updates', path: ['budget', 'updates'], value: 2 }]
     await lastValueFrom(runExperiment(openRun(stopped, { overrides })).pipe(toArray()))

@@ -17,10 +17,11 @@ interface Shown {
   readonly from?: number
   readonly budget?: object
   readonly demonstrator?: string
+  readonly epoch?: number
 }
 
 /** Shows a run of 100 episodes that takes 50 ms for each. */
-function shown({ isTTY = false, columns = 80, from = 0, budget = {}, ...of }: Shown = {}): string {
+function shown({ isTTY = false, columns = 80, from = 0, budget = {}, epoch, ...of }: Shown = {}): string {
   let text = ''
   let now = 0
   const stream = { isTTY, columns, write: (more: string) => (text += more) }
@@ -29,7 +30,7 @@ function shown({ isTTY = false, columns = 80, from = 0, budget = {}, ...of }: Sh
     stream,
     () => now,
   )
-  progress.next(start(from))
+  progress.next({ ...start(from), ...(epoch && { epoch }) } as TrainEvent)
   for (let n = from + 1; n <= 100; n++) {
     now += 50
     progress.next(update(n))
@@ -77,6 +78,8 @@ describe('progress', () => {
     expect(text).toContain('(95% interval -0.10 to 0.85; 5 won, 4 drawn, 1 lost)\n')
     progress.next({ type: 'evaluation', ...at, mean: 120.25, iqm: 121, interval: [110, 130.06] })
     expect(text).toMatch(/after update 5: evaluated mean return 120\.3 \(95% interval 110\.0 to 130\.1\)\n$/)
+    progress.next({ type: 'evaluation', ...at, mean: 0.5, iqm: 0.5, interval: [0, 1], validationLoss: 1.23456 })
+    expect(text).toMatch(/evaluated mean return 0\.50 \(95% interval 0\.00 to 1\.00\), validation loss 1\.235\n$/)
   })
 
   it('fits the terminal, so that the line does not wrap', () => {
@@ -93,6 +96,15 @@ describe('progress', () => {
   it('follows the measure that ends the run first', () => {
     expect(shown({ budget: { steps: 2000, updates: 120 } })).toContain(' 50/100 episodes')
     expect(shown({ budget: { updates: 50 } })).toContain('100%  50/50 updates')
+  })
+
+  it('is in epochs where the budget is', () => {
+    const text = shown({ epoch: 40, budget: { episodes: undefined, epochs: 2.5 } })
+    expect(text).toContain(' 30%  0.8/2.5 epochs  mean return')
+    expect(text).toContain('100%  2.5/2.5 epochs  mean return')
+    expect(shown({ from: 40, epoch: 40, budget: { episodes: undefined, epochs: 2.5 } })).toMatch(
+      /^demo s1 +50% +1\.3\/2\.5/,
+    )
   })
 })
 

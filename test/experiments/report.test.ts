@@ -6,6 +6,7 @@ import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import '../../envs/classic-control/cart-pole.js'
 import { make } from '../../envs/registry.js'
+import type { TrainEvent } from '../../experiments/events.js'
 import { html, jsonScript } from '../../experiments/report/html.js'
 import { packFrames, playAgain } from '../../experiments/report/replay.js'
 import { writeReport } from '../../experiments/report/report.js'
@@ -96,6 +97,46 @@ describe('a report', () => {
     writeFileSync(config, `${readFileSync(config, 'utf8')}env: Nowhere-v0\n`)
     const { html } = await writeReport(foreign)
     expect(readFileSync(html, 'utf8')).toMatch(/No replay: .*Nowhere-v0/)
+  })
+})
+
+describe('what a language model wrote', () => {
+  const evaluations = (count: number) =>
+    Array.from({ length: count }, (_, update): TrainEvent => {
+      const sample = { prompt: [{ role: 'user' as const, content: HOSTILE }], reward: 0.5, correct: update > 0 }
+      const written = [{ ...sample, completion: `<answer>${update}</answer>` }]
+      const at = { update, episodes: update, steps: update }
+      return { type: 'evaluation', ...at, mean: 0, iqm: 0, interval: [0, 0], validationLoss: 3 - update / 10, written }
+    })
+  const pageWith = async (name: string, count: number) => {
+    const run = join(folder, name)
+    writeSyntheticRun(run, { seed: 0, env: 'Nowhere-v0', episodes: 20, end: 'budget' })
+    const file = join(run, 'events.jsonl')
+    const more = evaluations(count).map((event) => `${JSON.stringify(event)}\n`)
+    writeFileSync(file, readFileSync(file, 'utf8') + more.join(''))
+    return readFileSync((await writeReport(run)).html, 'utf8')
+  }
+
+  it('is in the report, escaped, from evaluation to evaluation, with the validation loss', async () => {
+    const page = await pageWith('written', 3)
+    expect(page).toContain('What it wrote')
+    expect(page).not.toContain(HOSTILE)
+    expect(page).toContain('&quot;&gt;&lt;script&gt;document.title=')
+    for (const update of [0, 1, 2]) expect(page).toContain(`<pre>&lt;answer&gt;${update}&lt;/answer&gt;</pre>`)
+    expect(page.match(/0\.500 ✗/g)).toHaveLength(1)
+    expect(page.match(/0\.500 ✓/g)).toHaveLength(2)
+    expect(page).toContain('<h3>validation loss</h3>')
+  })
+
+  it('is shown of the first, the last and some evaluations between', async () => {
+    const page = await pageWith('written-often', 21)
+    const shown = [...page.matchAll(/<pre>&lt;answer&gt;(\d+)/g)].map(([, update]) => Number(update))
+    expect(shown).toEqual([0, 4, 8, 12, 16, 20])
+    expect(page).toContain('6 of 21 evaluations are shown')
+  })
+
+  it('is left out where nobody writes', () => {
+    expect(readFileSync(join(single, 'report.html'), 'utf8')).not.toContain('What it wrote')
   })
 })
 

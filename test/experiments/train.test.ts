@@ -1,15 +1,26 @@
 import { lastValueFrom, take, toArray } from 'rxjs'
 import { beforeAll, describe, expect, expectTypeOf, it } from 'vitest'
+import type { Agent } from '../../agents/agent.js'
+import { newLanguageModel } from '../../agents/llm/language-model.js'
+import { languagePolicy } from '../../agents/llm/language-policy.js'
+import { Tokenizer } from '../../agents/llm/tokenizer.js'
+import { trainTokenizer } from '../../agents/llm/train-tokenizer.js'
 import { mlpPolicy } from '../../agents/mlp/mlp-policy.js'
 import type { Policy } from '../../agents/policy.js'
+import type { Episode } from '../../algorithms/episode.js'
+import { episodeSeed, episodes } from '../../algorithms/episodes.js'
 import { reinforce } from '../../algorithms/reinforce.js'
 import { rloo } from '../../algorithms/rloo.js'
+import { sft } from '../../algorithms/sft.js'
 import '../../envs/classic-control/cart-pole.js'
 import '../../envs/wrappers/index.js'
-import { register, specOf } from '../../envs/registry.js'
+import { make, register, specOf } from '../../envs/registry.js'
+import type { PCG64 } from '../../envs/seeding.js'
+import type { Message } from '../../envs/spaces/conversation.js'
 import type { Space } from '../../envs/spaces/space.js'
+import { textEnv } from '../../envs/text/text-env.js'
 import type { TrainEvent, TrainState } from '../../experiments/events.js'
-import { CheckpointMismatchError, type TrainOptions, train } from '../../experiments/train.js'
+import { CheckpointMismatchError, initialGenerator, type TrainOptions, train } from '../../experiments/train.js'
 import { useBackend } from '../../tensors/backend.js'
 import * as tf from '../../tensors/tf.js'
 import { Corridor } from '../envs/corridor.js'
@@ -18,6 +29,10 @@ type Options = TrainOptions<Float32Array, number>
 type Start = Parameters<Options['agent']>[0]
 
 const agent = (start: Start) => mlpPolicy({ ...start, hidden: [8], valueNetwork: true })
+/** Pushes the cart to where the pole is falling. */
+const falling: Agent<Float32Array, number> = {
+  act: (all) => all.map((seen) => ({ action: seen[2]! + seen[3]! > 0 ? 1 : 0, choices: [], logProbs: [] })),
+}
 const short = {
   env: 'CartPole-v1',
   agent,
@@ -94,6 +109,109 @@ describe('train: one seed decides everything', () => {
     const evaluated = await runOf({ ...short, evaluation: { every: 2, episodes: 3 } })
     expect(evaluated.filter(({ type }) => type === 'evaluation')).toHaveLength(4) // one before the first update
     expect(evaluated.filter(({ type }) => type !== 'evaluation')).toEqual(plain)
+  })
+})
+
+describe('train: the validation loss of an algorithm that imitates', () => {
+  const imitating = {
+    ...short,
+    agent: (start: Start) => mlpPolicy({ ...start, hidden: [8] }),
+    algorithm: sft({ learningRate: 0.02, episodesPerUpdate: 2 }),
+    demonstrator: falling,
+    evaluation: { every: 3, episodes: 10 },
+  } satisfies Options
+  const lossesOf = (events: readonly TrainEvent[]) =>
+    events.flatMap((event) => (event.type === 'evaluation' ? [event.validationLoss] : []))
+
+  it('is the mean of −log π over what the demonstrator does from the starts of the evaluation', async () => {
+    const [untrained, ...later] = lossesOf(await runOf(imitating))
+    expect(later).toHaveLength(2)
+    expect(later.at(-1)).toBeLessThan(untrained!)
+
+    const played: Episode<Float32Array, number>[] = []
+    const seed = episodeSeed(imitating.seed, 3, 0)
+    await episodes({ env: 'CartPole-v1', agents: falling, seed, count: 10 }).forEach(
+      (episode) => void played.push(episode),
+    )
+    const { observationSpace, actionSpace } = make('CartPole-v1')
+    const policy = mlpPolicy({
+      observationSpace,
+      actionSpace,
+      generator: initialGenerator(imitating.seed),
+      hidden: [8],
+    })
+    const frozen = policy.freeze()
+    let total = 0
+    let choices = 0
+    for (const { observations, decisions } of played) {
+      const rows = {
+        observations: observations.slice(0, -1),
+        decisions: decisions.map(({ action }) => ({ action, choices: [action], logProbs: [0] })),
+      }
+      for (const logProb of await frozen.logProbs(rows)) total -= logProb
+      choices += decisions.length
+    }
+    expect(untrained).toBeCloseTo(total / choices, 5)
+    frozen.close()
+    policy.close()
+  })
+
+  it('changes nothing in what is learned, and is the same when a run goes on', async () => {
+    const whole = await runOf({ ...imitating, checkpointEvery: 2 })
+    const { evaluation: _, ...plain } = imitating
+    const learned = whole.filter(({ type }) => type !== 'evaluation')
+    expect(await runOf({ ...plain, checkpointEvery: 2 })).toEqual(learned)
+    const [resume] = statesOf(whole)
+    expect((await runOf({ ...imitating, resume })).filter(({ type }) => type === 'evaluation')).toEqual(
+      whole.filter(({ type }) => type === 'evaluation').slice(1),
+    )
+  })
+
+  it('is of its own demonstrator where another environment is measured, and of none without one', async () => {
+    const env = specOf('CartPole-v1', { maxEpisodeSteps: 5 })
+    const measured = (more: object) => runOf({ ...imitating, evaluation: { every: 9, episodes: 2, env, ...more } })
+    expect(lossesOf(await measured({}))).toEqual([undefined])
+    expect(lossesOf(await measured({ demonstrator: falling }))).toEqual([expect.any(Number)])
+    const needless = { ...short, evaluation: { every: 9, episodes: 2, demonstrator: falling } }
+    await expect(runOf(needless)).rejects.toThrow('evaluation.demonstrator: reinforce imitates nobody')
+  })
+})
+
+describe('train: a budget in epochs', () => {
+  const tasks = ['a', 'b', 'c', 'd', 'e'].map((letter) => ({ letter }))
+  const spelled = { env: 'Letters-v0', seed: 1, parallel: 3 }
+  const writes: Agent<readonly Message[], string> = {
+    act: (seen) => seen.map((messages) => ({ action: messages[0]!.content, choices: [], logProbs: [] })),
+  }
+
+  it('plays every task once by each episode of a group, and makes the last update whole', async () => {
+    register({
+      id: 'Letters-v0',
+      create: () => textEnv({ tasks, prompt: '{letter}', reward: (text, { letter }) => (text === letter ? 1 : 0) }),
+    })
+    const budget = { epochs: 2 }
+    const tokenizer = new Tokenizer(trainTokenizer(['a b c'], { vocabularySize: 264 }))
+    const shape = { hidden: 8, intermediate: 8, layers: 1, heads: 1, keyHeads: 1, context: 32 }
+    const language = ({ generator }: { generator: PCG64 }) =>
+      languagePolicy(newLanguageModel(shape, tokenizer, generator), { sampling: { maxNewTokens: 2 } })
+    const seen: TrainEvent[] = []
+    const kept = (event: TrainEvent) => void seen.push(event)
+    const imitated = sft({ episodesPerUpdate: 4 })
+    await train({ ...spelled, agent: language, algorithm: imitated, demonstrator: writes, budget }).forEach(kept)
+    expect(seen[0]).toMatchObject({ type: 'start', epoch: 5 })
+    expect(seen.at(-1)).toMatchObject({ type: 'end', reason: 'budget', episodes: 12, update: 3 })
+    seen.length = 0
+    const grouped = rloo({ group: 3, groupsPerUpdate: 5 })
+    await train({ ...spelled, agent: language, algorithm: grouped, budget }).forEach(kept)
+    expect(seen[0]).toMatchObject({ type: 'start', epoch: 15 })
+    expect(seen.at(-1)).toMatchObject({ type: 'end', reason: 'budget', episodes: 30, update: 2 })
+  })
+
+  it('is refused where there are no tasks, and where it is no number above 0', async () => {
+    await expect(runOf({ ...short, budget: { epochs: 2 } })).rejects.toThrow(
+      'budget.epochs: CartPole-v1 has no tasks to go through: give episodes, steps or updates',
+    )
+    await expect(runOf({ ...short, budget: { epochs: 0 } })).rejects.toThrow('as a number above 0')
   })
 })
 

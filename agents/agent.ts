@@ -28,9 +28,22 @@ export interface ActContext {
   readonly episodes: readonly number[]
 }
 
+/** An observation that an agent cannot decide about. */
+export class ObservationError extends RangeError {
+  override readonly name: string = 'ObservationError'
+  /** Which of those it was asked about. */
+  readonly observation: number
+
+  constructor(observation: number, message: string) {
+    super(message)
+    this.observation = observation
+  }
+}
+
 /**
  * Decides, for a whole batch at once: `act` gives one decision per observation, in order. The arrays it is called with
- * are used again after it returns; an agent that keeps them copies them.
+ * are used again after it returns; an agent that keeps them copies them. What it cannot decide about it refuses with an
+ * {@link ObservationError}, so that the right episode is named.
  */
 export interface Agent<O = unknown, A = unknown> {
   act(observations: readonly O[], context: ActContext): readonly Decision<A>[] | Promise<readonly Decision<A>[]>

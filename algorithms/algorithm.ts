@@ -41,7 +41,7 @@ export class NonFiniteError extends Error {
   readonly value: number
 
   constructor(quantity: string, value: number) {
-    super(`${quantity} is ${value}: nothing was updated`)
+    super(`${quantity} is ${value}: nothing was updated. A lower learningRate or a maxGradientNorm may keep it finite`)
     this.quantity = quantity
     this.value = value
   }

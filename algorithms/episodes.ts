@@ -1,5 +1,5 @@
 import { Observable } from 'rxjs'
-import type { ActContext, Agent, Decision } from '../agents/agent.js'
+import { type ActContext, type Agent, type Decision, ObservationError } from '../agents/agent.js'
 import type { EnvCore, Reset, Step, Timing } from '../envs/env.js'
 import { show } from '../envs/env.js'
 import { make } from '../envs/registry.js'
@@ -280,11 +280,13 @@ export function episodes<O, A>(options: EpisodesOptions<O, A>): Observable<Episo
       try {
         decisions = batch.agent.act(observations, context)
       } catch (error) {
-        throw located(lanes[0]!, error)
+        throw located(concerned(lanes, error), error)
       }
-      return isPromise(decisions)
-        ? later(lanes[0]!, decisions, (made) => stepAll(lanes, made))
-        : stepAll(lanes, decisions)
+      if (!isPromise(decisions)) return stepAll(lanes, decisions)
+      const answer = decisions.catch((error) => {
+        throw located(concerned(lanes, error), error)
+      })
+      return later(lanes[0]!, answer, (made) => stepAll(lanes, made))
     }
 
     function stepAll(lanes: readonly Lane<O, A>[], decisions: readonly Decision<A>[]): void | Promise<void> {
@@ -445,6 +447,11 @@ function guard<O, A, T>(lane: Lane<O, A>, body: () => T): T {
   } catch (error) {
     throw located(lane, error)
   }
+}
+
+/** The lane whose observation an error is about; where it tells of none, the first. */
+function concerned<O, A>(lanes: readonly Lane<O, A>[], error: unknown): Lane<O, A> {
+  return (error instanceof ObservationError ? lanes[error.observation] : undefined) ?? lanes[0]!
 }
 
 function located<O, A>({ index, seed, decisions }: Lane<O, A>, error: unknown): EpisodeError {

@@ -137,7 +137,10 @@ export function headerBytes(prefix: Uint8Array, size: number, file?: string): nu
   if (size < PREFIX_BYTES) throw new SafetensorsError(`${size} bytes are too short for a safetensors file`, file)
   const length = new DataView(prefix.buffer, prefix.byteOffset, PREFIX_BYTES).getBigUint64(0, true)
   if (length > MAX_HEADER_BYTES) {
-    throw new SafetensorsError(`a header of ${length} bytes is longer than any real one`, file)
+    throw new SafetensorsError(
+      `a header of ${length} bytes is longer than any real one: ${MAX_HEADER_BYTES} at most`,
+      file,
+    )
   }
   const end = PREFIX_BYTES + Number(length)
   if (end > size) {

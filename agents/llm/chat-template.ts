@@ -9,8 +9,10 @@ export class ChatTemplateError extends Error {
   /** Of the tokenizer. */
   readonly folder: string
 
-  constructor(folder: string, reason: string, options?: ErrorOptions) {
-    super(`${join(folder, 'tokenizer_config.json')}: chat_template: ${reason}. ${wayOut}`, options)
+  constructor({ folder, files }: Tokenizer, reason: string, options?: ErrorOptions) {
+    const own = 'chat_template.jinja' in files
+    const place = own ? join(folder, 'chat_template.jinja') : `${join(folder, 'tokenizer_config.json')}: chat_template`
+    super(`${place}: ${reason}. ${wayOut}`, options)
     this.folder = folder
   }
 }
@@ -55,12 +57,11 @@ const pinnedDate: Readonly<Record<string, string>> = {
  * @throws ChatTemplateError if there is no template, it refuses the conversation, or leaves the last message out
  */
 export function renderConversation(tokenizer: Tokenizer, messages: readonly Message[]): string {
-  const { folder } = tokenizer
   const given: unknown = messages
   if (!conversations.contains(given)) {
     const roles = messages.map(({ role }) => role).join(', ')
     throw new ChatTemplateError(
-      folder,
+      tokenizer,
       `expected messages of the role "text" only, or others only, and at least one, not [${roles}]`,
     )
   }
@@ -75,7 +76,7 @@ export function renderConversation(tokenizer: Tokenizer, messages: readonly Mess
   const begun = whole.slice(0, Math.max(end, 0))
   if (!begun.includes(last.content.trim())) {
     throw new ChatTemplateError(
-      folder,
+      tokenizer,
       "leaves out the assistant's last message or parts of it, so it cannot be gone on with",
     )
   }
@@ -94,7 +95,7 @@ export function encodeConversation(tokenizer: Tokenizer, messages: readonly Mess
 }
 
 function rendered(tokenizer: Tokenizer, messages: readonly Message[], add_generation_prompt: boolean): string {
-  const { folder, bos, eos, pad } = tokenizer
+  const { bos, eos, pad } = tokenizer
   const text = (id: number | undefined) => (id === undefined ? undefined : tokenizer.tokenText(id))
   const template = templateOf(tokenizer)
   const variables = {
@@ -113,7 +114,7 @@ function rendered(tokenizer: Tokenizer, messages: readonly Message[], add_genera
     return String(new Interpreter(environment).run(template).value)
   } catch (cause) {
     const roles = messages.map(({ role }) => role).join(', ')
-    throw new ChatTemplateError(folder, `refuses the roles [${roles}]: ${(cause as Error).message}`, { cause })
+    throw new ChatTemplateError(tokenizer, `refuses the roles [${roles}]: ${(cause as Error).message}`, { cause })
   }
 }
 
@@ -124,11 +125,11 @@ const templates = new WeakMap<Tokenizer, Template>()
 function templateOf(tokenizer: Tokenizer): Template {
   const parsed = templates.get(tokenizer)
   if (parsed) return parsed
-  const { folder, chatTemplates } = tokenizer
+  const { chatTemplates } = tokenizer
   const source = chatTemplates.get('default')
   if (source === undefined) {
     const names = [...chatTemplates.keys()].map((name) => `"${name}"`).join(', ')
-    throw new ChatTemplateError(folder, names ? `none of ${names} is named "default"` : 'there is none')
+    throw new ChatTemplateError(tokenizer, names ? `none of ${names} is named "default"` : 'there is none')
   }
   try {
     // Both options as transformers sets them.
@@ -136,7 +137,7 @@ function templateOf(tokenizer: Tokenizer): Template {
     templates.set(tokenizer, template)
     return template
   } catch (cause) {
-    throw new ChatTemplateError(folder, `not a template: ${(cause as Error).message}`, { cause })
+    throw new ChatTemplateError(tokenizer, `not a template: ${(cause as Error).message}`, { cause })
   }
 }
 

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { PCG64 } from '../../envs/seeding.js'
+import { ObservationError } from '../agent.js'
 import { Decoder, type DecodeWeights } from './decoder.js'
 import type { ModelConfig } from './model-config.js'
 import { checkedSampling, drawToken, type Sampling } from './sampling.js'
@@ -34,8 +35,8 @@ export interface TextStream {
   rest(): string
 }
 
-/** A prompt that the model cannot read. */
-export class PromptError extends RangeError {
+/** A prompt that the model cannot read; `observation` says which of those given. */
+export class PromptError extends ObservationError {
   override readonly name = 'PromptError'
 }
 
@@ -143,16 +144,18 @@ export async function generate(
 }
 
 function checkPrompt(config: ModelConfig, prompt: ArrayLike<number>, index: number, maxLength: number): void {
+  const refused = (reason: string) => new PromptError(index, `prompt ${index} ${reason}`)
   const room = Math.min(maxLength, config.context)
-  if (prompt.length === 0) throw new PromptError(`prompt ${index} has no tokens`)
+  if (prompt.length === 0) throw refused('has no tokens')
   if (prompt.length >= room) {
-    throw new PromptError(
-      `prompt ${index} has ${prompt.length} tokens and leaves no room: with its completion ${room} are allowed`,
+    const wayOut = room < config.context ? 'raise maxLength' : 'take a model with a longer context'
+    throw refused(
+      `has ${prompt.length} tokens and leaves no room: with its completion ${room} are allowed. Shorten it, or ${wayOut}`,
     )
   }
   for (let i = 0; i < prompt.length; i++) {
     if (Number.isInteger(prompt[i]) && prompt[i]! >= 0 && prompt[i]! < config.vocabulary) continue
-    throw new PromptError(`prompt ${index}: token ${prompt[i]} is not in the vocabulary of ${config.vocabulary}`)
+    throw refused(`has the token ${prompt[i]}, which is not in the vocabulary of ${config.vocabulary}`)
   }
 }
 

@@ -29,8 +29,8 @@ interface ScoringPass {
  * Splits sequences into passes of at most `tokensPerPass` tokens, padding among them; a longer one has a pass of its own.
  * Sequences are packed: as fast as padded rows where all are of one length, and up to three times as fast where they differ.
  */
-function scoringPasses(sequences: readonly Sequence[], tokensPerPass: number, vocabulary: number): ScoringPass[] {
-  for (const [i, sequence] of sequences.entries()) checkSequence(sequence, i, vocabulary)
+function scoringPasses(sequences: readonly Sequence[], tokensPerPass: number, config: ModelConfig): ScoringPass[] {
+  for (const [i, sequence] of sequences.entries()) checkSequence(sequence, i, config)
   const lengths = sequences.map(({ prompt, completion }) => prompt.length + completion.length)
   const longest = Math.max(0, ...lengths)
   // In rows of twice the length, more of what is too long for half a row finds another to go with it.
@@ -51,8 +51,13 @@ function gridOf(lengths: readonly number[], capacity: number) {
   return { rows, width, size: rows.length * width }
 }
 
-function checkSequence({ prompt, completion }: Sequence, index: number, vocabulary: number): void {
+function checkSequence({ prompt, completion }: Sequence, index: number, { vocabulary, context }: ModelConfig): void {
   if (prompt.length === 0) throw new RangeError(`sequence ${index} has no prompt to tell its first token from`)
+  if (prompt.length + completion.length > context) {
+    const parts = `${prompt.length} tokens of a prompt and ${completion.length} of its completion`
+    const wayOut = 'Shorten them, or take a model with a longer context'
+    throw new RangeError(`sequence ${index} has ${parts}, more than the context of ${context}. ${wayOut}`)
+  }
   for (const tokens of [prompt, completion]) {
     for (let i = 0; i < tokens.length; i++) {
       if (tokens[i]! >= 0 && tokens[i]! < vocabulary) continue
@@ -97,7 +102,7 @@ export interface ScoringSettings {
 type Loss = (outputs: PolicyOutputs) => tf.Scalar
 
 /** The natural logarithm of the probability of every completion token, sequence by sequence: [tokens].
- *  @throws RangeError for a prompt without tokens, or a token outside the vocabulary */
+ *  @throws RangeError for a prompt without tokens, a sequence beyond the context, or a token outside the vocabulary */
 export async function sequenceLogProbs(
   config: ModelConfig,
   weights: Weights,
@@ -105,7 +110,7 @@ export async function sequenceLogProbs(
   { temperature = 1, tokensPerPass = TOKENS }: ScoringSettings = {},
 ): Promise<Float32Array> {
   const columns = new Columns(sequences)
-  for (const pass of scoringPasses(sequences, tokensPerPass, config.vocabulary)) {
+  for (const pass of scoringPasses(sequences, tokensPerPass, config)) {
     const scored = scorePass(config, weights, pass, temperature, 'nothing')
     columns.put(pass, (await scored.logProbs.data()) as Float32Array, columns.logProbs)
     disposeOf(scored)
@@ -118,7 +123,7 @@ export async function sequenceLogProbs(
  * by every weight. What goes through in one pass goes through once; of several passes each is scored first, and gone
  * through again for its gradient.
  *
- * @throws RangeError for a prompt without tokens, or a token outside the vocabulary; and whatever the loss throws
+ * @throws RangeError for a prompt without tokens, a sequence beyond the context, or a token outside the vocabulary; and whatever the loss throws
  */
 export function differentiateSequences(
   config: ModelConfig,
@@ -127,7 +132,7 @@ export function differentiateSequences(
   loss: Loss,
   { temperature = 1, tokensPerPass = TOKENS, checkpointing = false }: ScoringSettings = {},
 ): Differentiated {
-  const passes = scoringPasses(sequences, tokensPerPass, config.vocabulary)
+  const passes = scoringPasses(sequences, tokensPerPass, config)
   const columns = new Columns(sequences)
   const keep = checkpointing ? 'inputs' : 'all'
   let kept: Scored | undefined

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { concatMap, lastValueFrom, type Observable, of, Subject, take, tap, toArray } from 'rxjs'
 import { describe, expect, expectTypeOf, it } from 'vitest'
-import type { Agent, Decision } from '../../agents/agent.js'
+import { type Agent, type Decision, ObservationError } from '../../agents/agent.js'
 import { randomAgent } from '../../agents/random-agent.js'
 import { type Episode, episodeReturn, trajectories } from '../../algorithms/episode.js'
 import { EpisodeError, type EpisodesOptions, episodes } from '../../algorithms/episodes.js'
@@ -413,6 +413,20 @@ describe('episodes: what goes wrong is told with its episode, seed and step', ()
     expect(error.message).toContain(message)
     expect([error.episode, error.step]).toEqual([7, step])
     expect(Faulty.open.every(({ closed }) => closed)).toBe(true)
+  })
+
+  it.each([false, true])('an agent that cannot decide about one of them (by a promise: %s)', async (later) => {
+    const picky: Agent<unknown, number> = {
+      act(observations, context) {
+        const third = context.episodes.indexOf(2)
+        if (third >= 0 && context.seats.length === 3) throw new ObservationError(third, 'not this one')
+        return random.act(observations as readonly never[], context)
+      },
+    }
+    const agents = later ? delayed(picky) : picky
+    const error = await errorOf(episodes({ env: () => new Corridor(), agents, seed: 3, parallel: 3, count: 9 }))
+    expect([error.episode, error.step]).toEqual([2, 0])
+    expect(error.message).toMatch(/^episode 2 \(seed \d+\), step 0: not this one$/)
   })
 
   it('an exception that came by a promise', async () => {

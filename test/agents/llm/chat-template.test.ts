@@ -136,6 +136,25 @@ describe('A conversation is refused with the way out', () => {
     ['with a template that is none', withTemplate('{% if %}'), [user], /not a template: /],
     ['with a template that fails', withTemplate('{{ 1 + none }}'), [user], /refuses the roles \[user\]: /],
     [
+      'with a template that throws, in its own words',
+      withTemplate("{{ raise_exception('no tools here') }}"),
+      [user],
+      /^m.tokenizer_config\.json: chat_template: refuses the roles \[user\]: no tools here\. /,
+    ],
+    ['with a filter that is not there', withTemplate('{{ messages[0].content | shout }}'), [user], /filter: shout\. /],
+    [
+      'with a template that breaks off',
+      withTemplate('{% for m in messages %}{{ m.content '),
+      [user],
+      /not a template: /,
+    ],
+    [
+      'with a template in a file of its own, which is named',
+      new Tokenizer({ ...files, 'chat_template.jinja': "{{ raise_exception('no') }}" }, 'm'),
+      [user],
+      /^m.chat_template\.jinja: refuses the roles \[user\]: no\. /,
+    ],
+    [
       'with a date the pinned one has no part of',
       withTemplate("{{ strftime_now('%d %Q') }}"),
       [user],

@@ -262,20 +262,35 @@ describe('Generation refuses', () => {
       'a prompt that fills the context',
       [[1], [2], long],
       {},
-      'prompt 2 has 16 tokens and leaves no room: with its completion 16 are allowed',
+      'prompt 2 has 16 tokens and leaves no room: with its completion 16 are allowed. Shorten it, or take a model with a longer context',
     ],
     [
       'a prompt that is longer than maxLength',
       [long.slice(0, 9)],
       { maxLength: 8 },
-      'prompt 0 has 9 tokens and leaves no room: with its completion 8 are allowed',
+      'prompt 0 has 9 tokens and leaves no room: with its completion 8 are allowed. Shorten it, or raise maxLength',
     ],
-    ['a token that the model does not know', [[1, 270]], {}, 'prompt 0: token 270 is not in the vocabulary of 270'],
-    ['a token below 0', [[-1]], {}, 'prompt 0: token -1 is not in the vocabulary of 270'],
-    ['a token that is no whole number', [[1.5]], {}, 'prompt 0: token 1.5 is not in the vocabulary of 270'],
-    ['a token that is no number', [[Number.NaN]], {}, 'prompt 0: token NaN is not in the vocabulary of 270'],
+    [
+      'a token that the model does not know',
+      [[1, 270]],
+      {},
+      'prompt 0 has the token 270, which is not in the vocabulary of 270',
+    ],
+    ['a token below 0', [[-1]], {}, 'prompt 0 has the token -1, which is not in the vocabulary of 270'],
+    [
+      'a token that is no whole number',
+      [[1.5]],
+      {},
+      'prompt 0 has the token 1.5, which is not in the vocabulary of 270',
+    ],
+    [
+      'a token that is no number',
+      [[Number.NaN]],
+      {},
+      'prompt 0 has the token NaN, which is not in the vocabulary of 270',
+    ],
   ])('%s', async (_, prompts, options, message) => {
-    await expect(model.generate(prompts, options)).rejects.toThrow(new PromptError(message))
+    await expect(model.generate(prompts, options)).rejects.toThrow(new PromptError(Number(message.charAt(7)), message))
     await expect(model.generate(prompts, options)).rejects.toBeInstanceOf(PromptError)
   })
 
@@ -295,7 +310,7 @@ describe('Generation refuses', () => {
     tf.tidy(() => norm.assign(tf.fill(norm.shape, Number.NaN)))
     for (const temperature of [0, 1]) {
       await expect(broken.generate([[1, 2]], { temperature })).rejects.toThrow(
-        new RangeError('the logit of token 0 is NaN'),
+        'the logit of token 0 is NaN: the model has weights that are no numbers, or too large ones. Go back to a checkpoint before',
       )
     }
     broken.dispose()
@@ -310,7 +325,7 @@ describe('Generation refuses', () => {
       const logits = await step.call(this, rows, tokens)
       return ++steps < 3 ? logits : logits.fill(Number.NaN, 5, 6)
     })
-    await expect(model.generate([chain.slice(0, 1)])).rejects.toThrow(new RangeError('the logit of token 5 is NaN'))
+    await expect(model.generate([chain.slice(0, 1)])).rejects.toThrow('the logit of token 5 is NaN')
     model.dispose()
   })
 })

@@ -200,6 +200,12 @@ describe('Log-probabilities', () => {
   it.each<[string, number[][], number[][], string]>([
     ['more prompts than completions', [[1], [2]], [[3]], 'tokenLogProbs: 1 completions for 2 prompts'],
     ['a prompt without tokens', [[1], []], [[3], [4]], 'sequence 1 has no prompt to tell its first token from'],
+    [
+      'more tokens than the context has',
+      [[1], new Array(90).fill(1)],
+      [new Array(95).fill(2), new Array(7).fill(2)],
+      'sequence 1 has 90 tokens of a prompt and 7 of its completion, more than the context of 96. Shorten them, or take a model with a longer context',
+    ],
     ['a token that is not there', [[1]], [[3, 999]], 'sequence 0: token 999 is not in the vocabulary of 270'],
     ['a token that is not there in a prompt', [[-3]], [[3]], 'sequence 0: token -3 is not in the vocabulary of 270'],
   ])('are refused for %s', async (_, prompts, completions, message) => {

@@ -277,7 +277,10 @@ describe.each(kinds)('A language policy that learns %s', (_, options) => {
     const policy = policyOf()
     const long = [{ role: 'text' as const, content: 'xyz'.repeat(60) }]
     await expect(policy.act([prompts[0]!, long], contextOf(2, 1))).rejects.toThrow(
-      new PromptError('prompt 1 has 180 tokens and leaves no room: with its completion 160 are allowed'),
+      new PromptError(
+        1,
+        'prompt 1 has 180 tokens and leaves no room: with its completion 160 are allowed. Shorten it, or take a model with a longer context',
+      ),
     )
     policy.close()
   })
@@ -499,6 +502,68 @@ describe('Learning from text', () => {
     expect(error).toBeInstanceOf(UpdateError)
     expect((error as UpdateError).cause).toBeInstanceOf(NonFiniteError)
     expect(seen.flatMap((event) => (event.type === 'checkpoint' ? [event.state.update] : []))).toEqual([1])
+  })
+})
+
+describe('A text that is longer than the context ends a run with one error, and what was learned is kept,', () => {
+  const long = 'a'.repeat(40)
+  const tasks = [...Array.from({ length: 7 }, (_, i) => ({ asked: `${i}`, answer: 'b' })), { asked: long, answer: 'b' }]
+  const textsOf = (given: readonly { readonly asked: string; readonly answer: string }[]) => ({
+    tasks: given,
+    prompt: ({ asked }: { readonly asked: string }) => [{ role: 'text' as const, content: asked }],
+    reward: () => 0,
+    gold: ({ answer }: { readonly answer: string }) => answer,
+  })
+  const swapped = tasks.map(({ asked, answer }) =>
+    asked === long ? { asked: answer, answer: asked } : { asked, answer },
+  )
+  beforeAll(() => {
+    register({ id: 'language-policy/LongPrompts-v0', create: () => textEnv(textsOf(tasks)) })
+    register({ id: 'language-policy/LongAnswers-v0', create: () => textEnv(textsOf(swapped)) })
+  })
+  const demonstrator = (given: typeof tasks) => goldAnswerAgent(textEnv(textsOf(given)))
+
+  const room = /prompt \d has 40 tokens and leaves no room: with its completion 32 are allowed\. Shorten it/
+  it.each<[string, string, Algorithm, Options['demonstrator'], RegExp]>([
+    ['a prompt of rloo', 'LongPrompts-v0', rloo({ group: 2, groupsPerUpdate: 1 }), undefined, room],
+    ['a prompt of reinforce', 'LongPrompts-v0', reinforce({ baseline: 'none', episodesPerUpdate: 2 }), undefined, room],
+    [
+      'a prompt of sft',
+      'LongPrompts-v0',
+      sft({ episodesPerUpdate: 2 }),
+      demonstrator(tasks),
+      /sequence \d has 40 tokens of a prompt and 2 of its completion, more than the context of 32\. Shorten them/,
+    ],
+    [
+      'an answer of sft',
+      'LongAnswers-v0',
+      sft({ episodesPerUpdate: 2 }),
+      demonstrator(swapped),
+      /sequence \d has 1 tokens of a prompt and 41 of its completion, more than the context of 32\. Shorten them/,
+    ],
+  ])('%s', async (_, env, algorithm, demonstrator, message) => {
+    const seen: TrainEvent[] = []
+    const options: Options = {
+      env: `language-policy/${env}`,
+      agent: learner({ sampling: { maxNewTokens: 4 } }),
+      algorithm,
+      budget: { updates: 20 },
+      parallel: 2,
+      seed: 3,
+      ...(demonstrator && { demonstrator }),
+    }
+    const error = await new Promise<unknown>((resolve) => {
+      train(options).subscribe({
+        next: (event) => seen.push(event),
+        error: resolve,
+        complete: () => resolve(undefined),
+      })
+    })
+    expect(error).toBeInstanceOf(Error)
+    expect((error as Error).message).toMatch(message)
+    const updates = seen.filter(({ type }) => type === 'update').length
+    expect(updates).toBeGreaterThan(0)
+    expect(seen.flatMap((event) => (event.type === 'checkpoint' ? [event.state.update] : []))).toEqual([updates])
   })
 })
 

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path'
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, stringify } from 'yaml'
 import { z } from 'zod'
 import { chessConfig } from '../agents/chess/chess-policy.js'
-import { languageConfig } from '../agents/llm/language-config.js'
+import { languageConfig, measuredSamplingConfig } from '../agents/llm/language-config.js'
 import { cutBy } from '../agents/llm/sampling.js'
 import { mlpConfig } from '../agents/mlp/mlp-policy.js'
 import { reinforceConfig } from '../algorithms/reinforce.js'
@@ -99,6 +99,9 @@ export const experimentConfig = z.strictObject({
         .record(z.string(), json)
         .optional()
         .describe("the environment's options wherever it is measured or played; those of training unless given"),
+      sampling: measuredSamplingConfig
+        .optional()
+        .describe('how a language model completes where it is measured or played: what differs from agent.sampling'),
     })
     .optional()
     .describe('measure the policy on episodes of its own, before the first update and now and then'),
@@ -332,6 +335,12 @@ function check(tree: Tree, sources: Sources): ExperimentConfig {
   if (cut !== undefined) {
     const message = `cuts or bends the distribution that is drawn from, and ${type} learns from the whole of it: leave it out`
     throw problem(['agent', 'sampling', cut], message)
+  }
+  if (config.evaluation?.sampling && agent.type !== 'language') {
+    throw problem(
+      ['evaluation', 'sampling'],
+      `leave it out: only a language model samples so, not agent "${agent.type}"`,
+    )
   }
   if (type === 'sft' && config.budget.solved) {
     const message = 'leave it out: the returns of the episodes that sft learns from are the demonstrator’s'

@@ -1,6 +1,8 @@
 import { catchError, defer, finalize, mergeMap, type Observable, tap } from 'rxjs'
 import type { Agent } from '../agents/agent.js'
 import { chessPolicy } from '../agents/chess/chess-policy.js'
+import type { MeasuredSampling } from '../agents/llm/language-config.js'
+import { LanguagePolicy } from '../agents/llm/language-policy.js'
 import { type MlpOptions, mlpPolicy } from '../agents/mlp/mlp-policy.js'
 import type { Policy } from '../agents/policy.js'
 import { randomAgent } from '../agents/random-agent.js'
@@ -139,7 +141,7 @@ function demonstratorOf(spec: EnvSpec, name: string): Agent {
 
 function evaluationOf(
   config: ExperimentConfig,
-  { every, episodes, greedy, opponent }: NonNullable<ExperimentConfig['evaluation']>,
+  { every, episodes, greedy, opponent, sampling }: NonNullable<ExperimentConfig['evaluation']>,
 ): EvaluationOptions<unknown, unknown> {
   const env = measuringSpecOf(config)
   const measured = make(env)
@@ -148,9 +150,14 @@ function evaluationOf(
   const { demonstrator } = config
   return {
     ...{ every, episodes, greedy, env },
+    ...(sampling && { acting: (policy: Policy) => sampledBy(policy, sampling) }),
     ...(opponent && { opponent: { name: opponent, agent } }),
     ...(demonstrator !== undefined && { demonstrator: demonstratorOf(env, demonstrator) }),
   }
+}
+
+function sampledBy(policy: Policy, sampling: MeasuredSampling): Agent {
+  return policy instanceof LanguagePolicy ? (policy.sampledBy(sampling) as Agent) : policy
 }
 
 /** A run's policy as a checkpoint has it, and what it was trained by and in. */
@@ -168,16 +175,17 @@ export interface LoadedPolicy {
  * Loads the policy of a run folder's newest checkpoint, or with `RUN@UPDATE` as it was after that update. `RUN@0` is the
  * policy before the first, which needs no checkpoint.
  *
+ * @param measured  has a language model complete as where it is measured, with these changes; as it learns unless given
  * @throws UsageError if there is no such run or checkpoint
  * @throws CorruptFileError if it does not fit the configuration
  */
-export async function loadPolicy(name: string): Promise<LoadedPolicy> {
+export async function loadPolicy(name: string, measured?: MeasuredSampling): Promise<LoadedPolicy> {
   await useBackend(loadConfig(configFile(runAt(name).path)).backend)
-  return loadHere(name)
+  return loadHere(name, measured)
 }
 
 /** The same, on the backend in use. */
-async function loadHere(name: string): Promise<LoadedPolicy> {
+async function loadHere(name: string, measured?: MeasuredSampling): Promise<LoadedPolicy> {
   const { path, update } = runAt(name)
   const config = loadConfig(configFile(path))
   const { checkpoint, file } =
@@ -185,7 +193,12 @@ async function loadHere(name: string): Promise<LoadedPolicy> {
   const env = make(envSpecOf(config))
   const { observationSpace, actionSpace } = env
   env.close()
-  const policy = await policyOf(config, { observationSpace, actionSpace, generator: initialGenerator(config.seed) })
+  const { agent, evaluation } = config
+  const sampling = { ...evaluation?.sampling, ...measured }
+  const acting =
+    measured && agent.type === 'language' ? { ...agent, sampling: { ...agent.sampling, ...sampling } } : agent
+  const start = { observationSpace, actionSpace, generator: initialGenerator(config.seed) }
+  const policy = await policyOf({ ...config, agent: acting }, start)
   if (!checkpoint) return { policy, path, config, update: 0, memory: [] }
   try {
     await restorePolicy(policy, checkpoint.state)

@@ -50,6 +50,8 @@ export interface EvaluationOptions<O, A> {
   readonly greedy?: boolean
   /** Where it is measured, if not where it is trained: without shaped rewards, say. */
   readonly env?: EnvSpec | undefined
+  /** The policy as it acts where it is measured: by another sampling, say. Itself unless given. */
+  readonly acting?: ((policy: Policy<O, A>) => Agent<O, A>) | undefined
   /** Plays the other seats, and has a name. */
   readonly opponent?: { readonly name: string; readonly agent: Agent<O, A> } | undefined
   /** Plays what the loss of an algorithm that imitates is validated on, up to 64 episodes from the first starts of the
@@ -303,7 +305,7 @@ async function evaluated<O, A>(
   policy: Policy<O, A>,
   spec: EnvSpec,
   memory: readonly Json[] | undefined,
-  { episodes: count, greedy = true, env = spec, opponent }: EvaluationOptions<O, A>,
+  { episodes: count, greedy = true, env = spec, acting, opponent }: EvaluationOptions<O, A>,
   { update, episodes, steps }: Progress,
   own: { readonly seed: number; readonly parallel: number; readonly imitated: Agent<O, A> | undefined },
 ): Promise<TrainEvent> {
@@ -312,15 +314,16 @@ async function evaluated<O, A>(
     seed: episodeSeed(own.seed, EVALUATION, 0),
     parallel: own.parallel,
   }
+  const agent = acting?.(policy) ?? policy
   const written: WrittenSample[] = []
   const { mean, iqm, interval, outcomes } = await evaluate({
     ...starts,
-    agent: policy,
+    agent,
     opponent: opponent?.agent,
     episodes: count,
     greedy,
     onEpisode: (episode) => {
-      const sample = written.length < SAMPLES ? sampleOf(episode, policy) : undefined
+      const sample = written.length < SAMPLES ? sampleOf(episode, agent) : undefined
       if (sample) written.push(sample)
     },
   })

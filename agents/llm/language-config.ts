@@ -17,6 +17,33 @@ const freshConfig = z.strictObject({
     .describe("of the environment's tasks, whose prompts and gold answers the tokenizer is trained on"),
 })
 
+const drawn = {
+  temperature: z.number().positive().describe('logits are divided by it'),
+  topK: z.int().nonnegative().describe('only so many of the likeliest tokens are drawn from; 0 for all'),
+  topP: z.number().positive().max(1).describe('only the likeliest tokens of this probability together are drawn from'),
+  repetitionPenalty: z.number().positive().describe('logits of tokens that were there are divided by it'),
+  maxNewTokens: positive.describe('tokens of a completion, at most'),
+}
+
+const samplingConfig = z.strictObject({
+  temperature: drawn.temperature.default(1),
+  topK: drawn.topK.default(0),
+  topP: drawn.topP.default(1),
+  repetitionPenalty: drawn.repetitionPenalty.default(1),
+  maxNewTokens: drawn.maxNewTokens.default(256),
+})
+
+/** How a language agent completes where it is measured: what differs from its `sampling`. */
+export const measuredSamplingConfig = z.strictObject({
+  temperature: drawn.temperature.exactOptional(),
+  topK: drawn.topK.exactOptional(),
+  topP: drawn.topP.exactOptional(),
+  repetitionPenalty: drawn.repetitionPenalty.exactOptional(),
+  maxNewTokens: drawn.maxNewTokens.exactOptional(),
+})
+
+export type MeasuredSampling = z.infer<typeof measuredSamplingConfig>
+
 /** How a language agent is made. */
 export const languageConfig = z.strictObject({
   model: z
@@ -26,25 +53,7 @@ export const languageConfig = z.strictObject({
       'where the weights come from: a run folder (its newest checkpoint when the run begins) or RUN@UPDATE, a model folder of Hugging Face’s form, org/name[@revision] of its hub, or a preset, which rxgym train trains first; fresh unless given. {seed} in it stands for the seed of the run',
     ),
   fresh: freshConfig.prefault({}).describe('the shape of a fresh model, Qwen2’s'),
-  sampling: z
-    .strictObject({
-      temperature: z.number().positive().default(1).describe('logits are divided by it'),
-      topK: z.int().nonnegative().default(0).describe('only so many of the likeliest tokens are drawn from; 0 for all'),
-      topP: z
-        .number()
-        .positive()
-        .max(1)
-        .default(1)
-        .describe('only the likeliest tokens of this probability together are drawn from'),
-      repetitionPenalty: z
-        .number()
-        .positive()
-        .default(1)
-        .describe('logits of tokens that were there are divided by it'),
-      maxNewTokens: positive.default(256).describe('tokens of a completion, at most'),
-    })
-    .prefault({})
-    .describe('how completions are drawn'),
+  sampling: samplingConfig.prefault({}).describe('how completions are drawn'),
   lora: loraConfig.optional().describe('learn adapters of these instead of all weights'),
   tokensPerPass: positive.default(8192).describe('tokens that go through the model at once when it learns'),
   checkpointing: z

@@ -1,7 +1,7 @@
 import type { PCG64 } from '../../envs/seeding.js'
 import type { Message } from '../../envs/spaces/conversation.js'
 import * as tf from '../../tensors/tf.js'
-import type { ActContext, Decision } from '../agent.js'
+import type { ActContext, Agent, Decision } from '../agent.js'
 import type { Decisions, Differentiated, FrozenPolicy, Policy, PolicyOutputs } from '../policy.js'
 import { encodeConversation } from './chat-template.js'
 import { completionTokens } from './completion-tokens.js'
@@ -67,6 +67,11 @@ export class LanguagePolicy implements Policy<Observation, string> {
 
   act(observations: readonly Observation[], context: ActContext): Promise<readonly Decision<string>[]> {
     return this.#acting().act(observations, context)
+  }
+
+  /** The policy as it acts with some of its sampling changed, to be measured: it follows the parameters, and is not to learn from. */
+  sampledBy(sampling: LanguagePolicyOptions['sampling']): Agent<Observation, string> {
+    return { act: (observations, context) => this.#acting().act(observations, context, sampling) }
   }
 
   differentiate(rows: Rows, loss: (outputs: PolicyOutputs) => tf.Scalar): Differentiated {
@@ -141,11 +146,12 @@ class Actor implements FrozenPolicy<Observation, string> {
   async act(
     observations: readonly Observation[],
     { greedy, generators }: ActContext,
+    changed: LanguagePolicyOptions['sampling'] = {},
   ): Promise<readonly Decision<string>[]> {
     const { tokenizer, endTokens, config } = this.#model
     this.#decoding ??= decodeWeights(config, this.weights)
     const prompts = observations.map((messages) => encodeConversation(tokenizer, messages))
-    const sampling = { ...this.#options.sampling, endTokens, ...(greedy && { temperature: 0 }) }
+    const sampling = { ...this.#options.sampling, ...changed, endTokens, ...(greedy && { temperature: 0 }) }
     const written = await generate(this.#decoding, prompts, sampling, generators, () => tokenizer.stream())
     return written.map(({ tokens, logProbs, text, ended }) => ({
       action: text,

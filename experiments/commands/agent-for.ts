@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { Agent } from '../../agents/agent.js'
 import { inWords } from '../../agents/in-words.js'
+import type { MeasuredSampling } from '../../agents/llm/language-config.js'
 import type { Env, Timing } from '../../envs/env.js'
 import { didYouMean, type MakeOptions, make, registeredEnvs, specOf } from '../../envs/registry.js'
 import { Conversation } from '../../envs/spaces/conversation.js'
@@ -27,12 +28,14 @@ export interface NamedAgent extends BuiltInAgent {
  * @param env        the environment it is to act in, where its own is not meant
  * @param optionsOf  what is laid over the options of that environment
  * @param words      whether it is to be told in words; the agent then plays a text view of it, and need not write
+ * @param sampling   how a run's language model completes: what differs from how it is measured in training
  */
 export async function agentFor(
   name: string,
   env?: string,
   optionsOf: (spec: EnvSpec) => MakeOptions = () => ({}),
   words = false,
+  sampling: MeasuredSampling = {},
 ): Promise<NamedAgent> {
   const withOptions = (spec: EnvSpec) => {
     const asked = specOf(spec, optionsOf(spec))
@@ -42,30 +45,45 @@ export async function agentFor(
     const spec = withOptions(specOf(env))
     const makeEnv: NamedAgent['makeEnv'] = (render) => make(spec, render && { render })
     const builtIn = builtInAgent(name, made(spec))
-    if (builtIn) return { ...builtIn, spec, makeEnv }
+    if (builtIn) {
+      refuseSampling(name, sampling)
+      return { ...builtIn, spec, makeEnv }
+    }
     if (!isThere(name)) throw noSuchAgent(name)
   } else if (/-v\d+$/.test(name) && !isThere(name)) {
     throw noAgentNamed(name)
   }
-  const { policy, path, config, update, memory } = await loadPolicy(name)
+  const { policy, path, config, update, memory } = await loadPolicy(name, sampling)
   const own = measuringSpecOf(config)
-  if (env !== undefined && env !== own.id) {
-    try {
-      refuseOtherSpaces(name, own, env, words)
-    } catch (error) {
-      policy.close()
-      throw error
-    }
+  try {
+    if (config.agent.type !== 'language') refuseSampling(name, sampling)
+    if (env !== undefined && env !== own.id) refuseOtherSpaces(name, own, env, words)
+  } catch (error) {
+    policy.close()
+    throw error
   }
   const spec = withOptions(env === undefined || env === own.id ? own : { ...specOf(env), wrappers: own.wrappers })
   const makeEnv: NamedAgent['makeEnv'] = (render) => evaluationEnv({ ...spec, ...(render && { render }) }, memory)
   const reads = made(own).observationSpace instanceof Conversation
   return {
     agent: !reads && underTextView(made(spec)) ? (inWords(policy) as Agent) : policy,
-    title: `${path} after update ${update}`,
+    title: [`${path} after update ${update}`, ...samplingTitle({ ...config.evaluation?.sampling, ...sampling })].join(
+      ', ',
+    ),
     spec,
     makeEnv,
   }
+}
+
+/** @throws UsageError if there is any: what no model draws cannot be drawn otherwise */
+function refuseSampling(name: string, sampling: MeasuredSampling): void {
+  if (Object.keys(sampling).length === 0) return
+  throw new UsageError(`--sampling: ${name} is no run of a language model`)
+}
+
+/** `repetitionPenalty 1.1` */
+function samplingTitle(sampling: MeasuredSampling): string[] {
+  return Object.entries(sampling).map(([field, value]) => `${field} ${value}`)
 }
 
 /** The same environment told in words, if it is not in words already.

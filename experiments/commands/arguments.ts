@@ -31,13 +31,17 @@ function numberWithin(text: string, least: number, most: number, expected: strin
 }
 
 /** An option of an environment that may stand several times: `name=value`, the value being JSON or text. */
-export function environmentOption(
-  text: string,
-  before: Readonly<Record<string, Json>> = {},
-): Readonly<Record<string, Json>> {
-  const at = text.indexOf('=')
-  if (at < 1) throw new InvalidArgumentError('It must be of the form name=value, such as numbers=4.')
-  return { ...before, [text.slice(0, at)]: jsonOrText(text.slice(at + 1)) }
+export const environmentOption = namedValue('numbers=4')
+
+/** How a language model completes, a field of it at a time. */
+export const samplingOption = namedValue('repetitionPenalty=1.1')
+
+function namedValue(example: string) {
+  return (text: string, before: Readonly<Record<string, Json>> = {}): Readonly<Record<string, Json>> => {
+    const at = text.indexOf('=')
+    if (at < 1) throw new InvalidArgumentError(`It must be of the form name=value, such as ${example}.`)
+    return { ...before, [text.slice(0, at)]: jsonOrText(text.slice(at + 1)) }
+  }
 }
 
 /** What went wrong in making an environment with options of the command line: its own words about one of them. */

@@ -1,11 +1,12 @@
 import { Command, InvalidArgumentError } from 'commander'
+import type { MeasuredSampling } from '../../agents/llm/language-config.js'
 import type { Episode } from '../../algorithms/episode.js'
 import type { Evaluation } from '../../algorithms/evaluate.js'
 import { mean } from '../../algorithms/statistics.js'
 import type { EnvSpec, Json } from '../../envs/spec.js'
 import type { EvaluationFolder } from '../evaluation-folder.js'
 import type { NamedAgent } from './agent-for.js'
-import { collect, environmentOption, positiveNumber, wholeNumber } from './arguments.js'
+import { collect, environmentOption, positiveNumber, samplingOption, wholeNumber } from './arguments.js'
 
 interface EvaluateFlags {
   readonly agent?: string
@@ -16,6 +17,7 @@ interface EvaluateFlags {
   readonly sample?: boolean
   readonly parallel: number
   readonly option?: Readonly<Record<string, Json>>
+  readonly sampling?: Readonly<Record<string, Json>>
   readonly inWords?: boolean
   readonly out?: string
   readonly fresh?: boolean
@@ -63,6 +65,12 @@ export function evaluateCommand(): Command {
       environmentOption,
     )
     .option(
+      '--sampling <name=value>',
+      "how a run's language model completes, in place of its own: temperature, topK, topP, repetitionPenalty, " +
+        'maxNewTokens (repeatable)',
+      samplingOption,
+    )
+    .option(
       '--in-words',
       'tell the environment in words, for agents that write: chess and CartPole, or words of your own',
     )
@@ -100,6 +108,7 @@ Examples:
   rxgym evaluate runs/chess-reinforce-s0 --opponent random --sample --episodes 1000 --parallel 64
   rxgym evaluate Chess-v1 --agent greedy-capture --opponent stockfish --episodes 20
   rxgym evaluate Countdown-v1 --agent random-expression --samples 16
+  rxgym evaluate runs/countdown-rloo-qwen-s0 --episodes all --sampling repetitionPenalty=1
   rxgym evaluate Countdown-v1 --agent http:http://127.0.0.1:8080/v1#qwen2.5 --option numbers=4 --episodes all
   rxgym evaluate Chess-v1 --in-words --agent 'http:http://127.0.0.1:8080/v1?max_tokens=64#qwen2.5' --opponent random`,
     )
@@ -129,7 +138,7 @@ function episodeCount(text: string): number | 'all' {
 
 async function namedAgent(
   target: string,
-  { agent, option = {}, opponent, samples, inWords }: EvaluateFlags,
+  { agent, option = {}, sampling, opponent, samples, inWords }: EvaluateFlags,
 ): Promise<NamedAgent> {
   const { UsageError } = await import('../errors.js')
   if (opponent !== undefined && samples > 1) {
@@ -145,10 +154,26 @@ async function namedAgent(
   }
   try {
     const [name, env] = agent === undefined ? [target, undefined] : [agent, target]
-    return await agentFor(name, env, optionsOf, inWords)
+    return await agentFor(name, env, optionsOf, inWords, await measuredSampling(sampling))
   } catch (error) {
     throw optionError(error, option)
   }
+}
+
+/** @throws UsageError for a field or a value that there is not */
+async function measuredSampling(given: EvaluateFlags['sampling'] = {}): Promise<MeasuredSampling> {
+  const { UsageError } = await import('../errors.js')
+  const { measuredSamplingConfig } = await import('../../agents/llm/language-config.js')
+  const { didYouMean } = await import('../../envs/did-you-mean.js')
+  const parsed = measuredSamplingConfig.safeParse(given)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  if (issue?.code === 'unrecognized_keys') {
+    const known = Object.keys(measuredSamplingConfig.shape)
+    const [key = ''] = issue.keys
+    throw new UsageError(`--sampling: unknown "${key}".${didYouMean(key, known) || ` Known: ${known.join(', ')}.`}`)
+  }
+  throw new UsageError(`--sampling: ${issue?.path.join('.')}: ${issue?.message}`)
 }
 
 /** How many episodes, and how many tasks there are. */

@@ -166,22 +166,37 @@ async function trainedStage(experiment: string | undefined, flags: TrainFlags): 
   const { episodes: _, out: __, resume: ___, ...kept } = flags
   const code = found
     ? await trainAction(undefined, { ...kept, set: [], resume: run })
-    : await trainAction(agent.model, { ...kept, set: [], seed, out: run })
+    : await trainAction(agent.model, { ...kept, set: flags.set.filter(isPlace), seed, out: run })
   return code === EXIT.ok ? override : code
 }
 
-/** What computes a run, and how often it is kept, may be as they like; the rest decides its weights. */
+/** Whether an override says where data lies: of this machine, and the same for every stage. */
+function isPlace(override: string): boolean {
+  return /^(env|evaluation)\.options\.folder=/.test(override)
+}
+
+/** What computes a run, how often it is kept, and where its data lies may be as they like; the rest decides its weights. */
 async function refuseOther(run: string, preset: string, seed: number): Promise<void> {
   const { loadConfig } = await import('../config.js')
   const { UsageError } = await import('../errors.js')
   const [there, wanted] = [loadConfig(run), loadConfig(preset, [`seed=${seed}`])].map(
-    ({ backend: _, checkpointEvery: __, keepEvery: ___, ...rest }) => rest,
+    ({ backend: _, checkpointEvery: __, keepEvery: ___, ...rest }) => ({
+      ...rest,
+      env: { ...rest.env, options: withoutPlace(rest.env.options) },
+      ...(rest.evaluation && {
+        evaluation: { ...rest.evaluation, options: withoutPlace(rest.evaluation.options) },
+      }),
+    }),
   )
   const field = firstDifference(there, wanted)
   if (field === undefined) return
   throw new UsageError(
     `${run}: its ${field} is not the one of the preset ${preset}. Move the run away, or start from it by --set agent.model=${run}.`,
   )
+}
+
+function withoutPlace({ folder: _, ...options }: Readonly<Record<string, unknown>> = {}): object {
+  return options
 }
 
 /** The first field, with dots, in which two values differ. */

@@ -71,6 +71,8 @@ export type TrainEvent =
       readonly update: number
       readonly episodes: number
       readonly steps: number
+      /** Tokens of the completions that it was made from, drawn or imitated; only of a policy that writes. */
+      readonly tokens?: number
       /** Mean return of the last 100 episodes (of all, while fewer): the demonstrator's, where one plays. */
       readonly meanReturn: number
       readonly metrics: Metrics

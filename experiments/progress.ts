@@ -33,6 +33,7 @@ export function showProgress(
   let shownAt = Number.NEGATIVE_INFINITY
   let shownShare = 0
   let from = { share: 0, steps: 0 }
+  let tokens: number | undefined
   let drawn = false
   let epoch = Infinity
 
@@ -48,7 +49,7 @@ export function showProgress(
       `${Math.floor(share * 100)}%`.padStart(4),
       measure({ episodes, steps, updates: update, epochs: episodes / epoch }, budget),
       `${demonstrator === undefined ? '' : 'demonstrator’s '}mean return ${returnText(meanReturn)}`,
-      `${short(rate)} steps/s`,
+      tokens === undefined ? `${short(rate)} steps/s` : `${short(seconds > 0 ? tokens / seconds : 0)} tokens/s`,
       `${duration(left)} left`,
     ].join('  ')
   }
@@ -68,6 +69,7 @@ export function showProgress(
         stream.write(`${name} s${seed}  after update ${event.update}: ${evaluationText(event)}\n`)
       }
       if (event.type !== 'update') return
+      if (event.tokens !== undefined) tokens = (tokens ?? 0) + event.tokens
       const spent = { ...event, updates: event.update, epochs: event.episodes / epoch }
       const share = Math.min(1, shareOf(spent, budget))
       const waited = now() - shownAt

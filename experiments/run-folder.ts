@@ -36,7 +36,7 @@ export interface RunFolderOptions {
  * |---|---|
  * | `config.yaml` | the configuration, every field |
  * | `events.jsonl` | every {@link TrainEvent} but the checkpoints, one a line; the same bytes whenever the same seed runs on the same backend |
- * | `timing.jsonl` | seconds and steps per second, which are never the same |
+ * | `timing.jsonl` | seconds, and steps and tokens per second, which are never the same |
  * | `checkpoints/00000500.safetensors` | the run after update 500; the newest two stay, those of `keepEvery`, and those with a `.kept` beside them, from which other runs started |
  * | `facts.json` | versions, backend, machine, commit |
  * | `report.html` | the report, once the run has ended |
@@ -379,6 +379,7 @@ class Timing {
   readonly #began = performance.now()
   #last = 0
   #first: { readonly steps: number } | undefined
+  #tokens: number | undefined
 
   constructor(file: string, hint: string) {
     this.#lines = new JsonLines(file, { hint })
@@ -388,11 +389,17 @@ class Timing {
     if (event.type === 'episode' || event.type === 'evaluation') return
     const seconds = (performance.now() - this.#began) / 1000
     if (event.type === 'start') this.#first = event
+    if (event.type === 'update' && event.tokens !== undefined) this.#tokens = (this.#tokens ?? 0) + event.tokens
     if (event.type === 'update' && seconds - this.#last < 1) return
     this.#last = seconds
     const { type, update, episodes, steps } = event
-    const rate = seconds > 0 ? Math.round((steps - (this.#first?.steps ?? 0)) / seconds) : 0
-    this.#lines.append({ type, update, episodes, steps, seconds: Number(seconds.toFixed(3)), stepsPerSecond: rate })
+    const perSecond = (count: number) => (seconds > 0 ? Math.round(count / seconds) : 0)
+    const tokens = this.#tokens
+    this.#lines.append({
+      ...{ type, update, episodes, steps, seconds: Number(seconds.toFixed(3)) },
+      stepsPerSecond: perSecond(steps - (this.#first?.steps ?? 0)),
+      ...(tokens !== undefined && { tokens, tokensPerSecond: perSecond(tokens) }),
+    })
   }
 
   close(): void {

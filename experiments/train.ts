@@ -258,7 +258,8 @@ async function run<O, A>(
         const learned = await learner.update(batch).catch((error) => {
           throw new UpdateError(progress.update + 1, batch, error)
         })
-        const metrics = { ...learned, ...partMetrics(batch), ...completionMetrics(batch) }
+        const metrics = { ...rewardMetrics(batch), ...learned, ...completionMetrics(batch) }
+        const tokens = tokensOf(batch, learned)
         if (subscriber.closed) return
         // Only what an update has learned from is told and counted: a run goes on, or fails, between whole updates.
         for (const episode of batch) tell(episode, policy, opponents, progress, emit)
@@ -267,7 +268,8 @@ async function run<O, A>(
           opponents.add(progress.update, policy.freeze(), await parametersOf(policy))
         }
         const { update, episodes, steps, returns } = progress
-        emit({ type: 'update', update, episodes, steps, meanReturn: meanOf(returns), metrics })
+        const counts = { update, episodes, steps, ...(tokens !== undefined && { tokens }) }
+        emit({ type: 'update', ...counts, meanReturn: meanOf(returns), metrics })
       } catch (error) {
         emit({ type: 'checkpoint', state: await state(envsBefore) })
         throw error
@@ -415,20 +417,19 @@ function tell<O, A>(
   })
 }
 
-/** The mean and spread of each part of the rewards, as TRL names them; nothing where the environment tells of no parts. */
-function partMetrics(batch: readonly Episode[]): Metrics {
+/** The mean and spread of the rewards and of each part of them, as TRL names them; nothing where the environment tells of no parts. */
+function rewardMetrics(batch: readonly Episode[]): Metrics {
   const scores = batch.flatMap((episode) => {
     const parts = rewardParts(episode)
     return parts ? [{ total: episodeReturn(episode), parts }] : []
   })
   if (scores.length === 0) return {}
-  const columns = Object.entries(scoreStatistics(scores).parts)
-  return Object.fromEntries(
-    columns.flatMap(([name, { mean, spread }]) => [
-      [`rewards/${name}/mean`, mean],
-      [`rewards/${name}/std`, spread],
-    ]),
-  )
+  const { total, parts } = scoreStatistics(scores)
+  const columns = Object.entries(parts).flatMap(([name, { mean, spread }]) => [
+    [`rewards/${name}/mean`, mean] as const,
+    [`rewards/${name}/std`, spread] as const,
+  ])
+  return { reward: total.mean, reward_std: total.spread, ...Object.fromEntries(columns) }
 }
 
 /** How long completions are, in tokens, and the share that a limit cut, as TRL names them; nothing where nobody writes. */
@@ -440,7 +441,19 @@ function completionMetrics(batch: readonly Episode[]): Metrics {
   if (written.length === 0) return {}
   const lengths = written.map(({ decisions }) => decisions.reduce((sum, { choices }) => sum + choices.length, 0))
   const cut = written.filter(({ decisions }) => decisions.some(({ truncated }) => truncated))
-  return { 'completions/mean_length': meanOf(lengths), 'completions/clipped_ratio': cut.length / written.length }
+  return {
+    'completions/mean_length': meanOf(lengths),
+    'completions/min_length': Math.min(...lengths),
+    'completions/max_length': Math.max(...lengths),
+    'completions/clipped_ratio': cut.length / written.length,
+  }
+}
+
+/** Tokens of the completions that an update was made from: those drawn, or, of a demonstrator, those imitated. */
+function tokensOf(batch: readonly Episode[], { choices }: Metrics): number | undefined {
+  const all = batch.flatMap(({ decisions }) => decisions)
+  if (typeof all[0]?.action !== 'string') return undefined
+  return choices ?? all.reduce((sum, decision) => sum + decision.choices.length, 0)
 }
 
 function ended(spec: EnvSpec, budget: Budget, progress: Progress, stop?: AbortSignal): EndReason | undefined {

@@ -93,6 +93,7 @@ async function trainAction(experiment: string | undefined, flags: TrainFlags): P
 
   const began = performance.now()
   let first = 0
+  let tokens = 0
   let mean = Number.NaN
   const evaluations: Extract<TrainEvent, { type: 'evaluation' }>[] = []
   let outcome = { reason: 'stopped', episodes: 0, steps: 0, update: 0 }
@@ -108,7 +109,10 @@ async function trainAction(experiment: string | undefined, flags: TrainFlags): P
       if (flags.json && event.type !== 'checkpoint') process.stdout.write(`${JSON.stringify(event)}\n`)
       progress?.next(event)
       if (event.type === 'start') first = event.steps
-      if (event.type === 'update') mean = event.meanReturn
+      if (event.type === 'update') {
+        mean = event.meanReturn
+        tokens += event.tokens ?? 0
+      }
       if (event.type === 'evaluation') evaluations.push(event)
       if (event.type === 'end') outcome = event
     })
@@ -128,7 +132,9 @@ async function trainAction(experiment: string | undefined, flags: TrainFlags): P
     const result = Number.isNaN(mean)
       ? ''
       : `; ${whose}mean return of the last ${Math.min(episodes, 100)} episodes ${returnText(mean)}`
-    const speed = steps > first ? `, in ${duration(seconds)} (${short((steps - first) / seconds)} steps/s)` : ''
+    const writing = tokens > 0 ? `, ${short(tokens / seconds)} tokens/s` : ''
+    const rates = `${short((steps - first) / seconds)} steps/s${writing}`
+    const speed = steps > first ? `, in ${duration(seconds)} (${rates})` : ''
     process.stdout.write(
       `${folder.path}: ${endings[reason] ?? reason} after ${update} updates, ${episodes} episodes, ${steps} steps` +
         `${speed}${result}\n`,

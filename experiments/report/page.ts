@@ -512,6 +512,7 @@ function provenance(
       <dl>
         ${!facts.backend && html`<dt>backend</dt><dd>${run?.record.backend}</dd>`}
         ${factList(facts)}
+        ${run?.tokensPerSecond && html`<dt>tokens per second</dt><dd>${shown(Math.round(run.tokensPerSecond))}, of completions, over all the time that the run took</dd>`}
         ${command && html`<dt>command</dt><dd><code>${command}</code></dd>`}
       </dl>
       ${configurations.map(({ name, config }) => config && html`<details><summary>Configuration of ${name}</summary><pre>${config}</pre></details>`)}

@@ -18,6 +18,8 @@ export interface StoredRun {
   /** `facts.json`: versions, backend, commit. Empty where there is none. */
   readonly facts: Readonly<Record<string, unknown>>
   readonly seconds?: number
+  /** Of completions, over all the time that the run took; only where something was written. */
+  readonly tokensPerSecond?: number
   /** `elo.json`: the ratings of its checkpoints. */
   readonly ratings?: EloRecord
 }
@@ -49,7 +51,7 @@ export function isRunFolder(folder: string): boolean {
 export function readStoredRun(folder: string): StoredRun {
   const events = join(folder, 'events.jsonl')
   if (!isFile(events)) throw new UsageError(`${folder} is no run folder: it has no events.jsonl`)
-  const seconds = sittings(folder)
+  const { seconds, tokens } = sittings(folder)
   const ratings = jsonIn(join(folder, ELO_FILE), eloRecord)
   return {
     folder,
@@ -57,6 +59,7 @@ export function readStoredRun(folder: string): StoredRun {
     config: textOf(join(folder, 'config.yaml')),
     facts: jsonIn(join(folder, 'facts.json'), z.record(z.string(), z.unknown())) ?? {},
     ...(seconds !== undefined && { seconds }),
+    ...(seconds && tokens && { tokensPerSecond: tokens / seconds }),
     ...(ratings && { ratings }),
   }
 }
@@ -134,17 +137,21 @@ export function nameOf(folder: string): string {
   return basename(folder)
 }
 
-/** Seconds a run took, all its sittings together; undefined where no time was kept. */
-function sittings(folder: string): number | undefined {
+/** Seconds a run took and tokens it wrote, all its sittings together; no seconds where no time was kept. */
+function sittings(folder: string): { readonly seconds?: number; readonly tokens: number } {
   const lines = textOf(join(folder, 'timing.jsonl')).split('\n').slice(0, -1)
-  let before = 0
-  let present: number | undefined
+  const before = { seconds: 0, tokens: 0 }
+  let present: { readonly seconds: number; readonly tokens?: number } | undefined
   for (const line of lines) {
-    const { type, seconds } = JSON.parse(line) as { readonly type: string; readonly seconds: number }
-    if (type === 'start') before += present ?? 0
-    present = seconds
+    const next = JSON.parse(line) as { readonly type: string; readonly seconds: number; readonly tokens?: number }
+    if (next.type === 'start') {
+      before.seconds += present?.seconds ?? 0
+      before.tokens += present?.tokens ?? 0
+    }
+    present = next
   }
-  return present === undefined ? undefined : before + present
+  const tokens = before.tokens + (present?.tokens ?? 0)
+  return present ? { seconds: before.seconds + present.seconds, tokens } : { tokens }
 }
 
 function foldersIn(folder: string): string[] {

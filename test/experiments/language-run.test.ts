@@ -11,6 +11,7 @@ import { trainCommand } from '../../experiments/commands/train.js'
 import { type CompareEvent, compare } from '../../experiments/compare.js'
 import { configYaml, type ExperimentConfig, loadConfig, parseConfig } from '../../experiments/config.js'
 import { type RecordedEvent, readEvents } from '../../experiments/event-log.js'
+import { writeReport } from '../../experiments/report/report.js'
 import { loadPolicy, runExperiment } from '../../experiments/run.js'
 import { checkpointUpdates, createRun, openRun } from '../../experiments/run-folder.js'
 import { useBackend } from '../../tensors/backend.js'
@@ -88,6 +89,24 @@ describe('a run of a language model', () => {
     expect(await logitsOf(second)).not.toEqual(await logitsOf(first))
     // Before its first update the second is what the first became.
     expect(await logitsOf(`${second}@0`)).toEqual(await logitsOf(first))
+  })
+
+  it('tells how many tokens it wrote in a second, in its timing and its report and never in its events', async () => {
+    const run = await trained({ ...imitate, name: 'timed', budget: { updates: 2 } }, join(folder, 'timed'))
+    const lines = (file: string) =>
+      readFileSync(join(run, file), 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+    const updates = lines('events.jsonl').filter(({ type }) => type === 'update')
+    const tokens = updates.reduce((sum, update) => sum + update.tokens, 0)
+    expect(updates.map(({ tokens }) => tokens)).toEqual(updates.map(({ metrics }) => metrics.choices))
+    const last = lines('timing.jsonl').at(-1)
+    expect(last).toMatchObject({ type: 'end', tokens })
+    expect((last.tokensPerSecond * last.seconds) / tokens).toBeCloseTo(1, 1) // seconds are kept to the thousandth
+    expect(readFileSync(join(run, 'events.jsonl'), 'utf8')).not.toContain('tokensPerSecond')
+    const { html } = await writeReport(run)
+    expect(readFileSync(html, 'utf8')).toMatch(/<dt>tokens per second<\/dt><dd>[\d,. ]+, of completions/)
   })
 
   it('stays with the checkpoint that it began from, whatever becomes of that run', async () => {

@@ -98,6 +98,21 @@ describe('progress', () => {
     expect(shown({ budget: { updates: 50 } })).toContain('100%  50/50 updates')
   })
 
+  it('tells tokens a second where a policy writes', () => {
+    let text = ''
+    let now = 0
+    const stream = { write: (more: string) => (text += more) }
+    const progress = showProgress({ name: 'demo', seed: 1, budget: { updates: 4 } }, stream, () => now)
+    progress.next(start())
+    for (let n = 1; n <= 4; n++) {
+      now += 500
+      progress.next({ ...update(n), tokens: 100 * n } as TrainEvent)
+    }
+    expect(text).toContain(' 50%  2/4 updates  mean return 12.3  300 tokens/s  1 s left')
+    expect(text).toContain('100%  4/4 updates  mean return 12.3  500 tokens/s  0 s left')
+    expect(text).not.toContain('steps/s')
+  })
+
   it('is in epochs where the budget is', () => {
     const text = shown({ epoch: 40, budget: { episodes: undefined, epochs: 2.5 } })
     expect(text).toContain(' 30%  0.8/2.5 epochs  mean return')

@@ -2,13 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { lastValueFrom, toArray } from 'rxjs'
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import '../../../envs/text/countdown/countdown.js'
 import '../../../envs/wrappers/index.js'
-import type { ActContext } from '../../../agents/agent.js'
+import type { ActContext, Decision } from '../../../agents/agent.js'
 import { PromptError } from '../../../agents/llm/generate.js'
 import { loadLanguageModel, newLanguageModel } from '../../../agents/llm/language-model.js'
-import { type LanguagePolicyOptions, languagePolicy } from '../../../agents/llm/language-policy.js'
+import { LanguagePolicy, type LanguagePolicyOptions, languagePolicy } from '../../../agents/llm/language-policy.js'
 import { loraConfig } from '../../../agents/llm/lora.js'
 import { weightShapes } from '../../../agents/llm/model-config.js'
 import { Tokenizer } from '../../../agents/llm/tokenizer.js'
@@ -28,6 +28,7 @@ import { calculatorTool } from '../../../envs/text/calculator.js'
 import { textEnv } from '../../../envs/text/text-env.js'
 import type { TrainEvent, TrainState } from '../../../experiments/events.js'
 import { type AgentStart, type TrainOptions, train, UpdateError } from '../../../experiments/train.js'
+import { rubric } from '../../../rewards/rubric.js'
 import { useBackend } from '../../../tensors/backend.js'
 import * as tf from '../../../tensors/tf.js'
 import { chainModel, tinyModel, tinyTokenizer } from './tiny-model.js'
@@ -464,6 +465,67 @@ describe('Learning from text', () => {
     const options = { env: 'language-policy/Lowercase-v0', algorithm, budget: { updates: 40 }, parallel: 16, seed: 1 }
     const found = rewards(await eventsOf({ ...options, agent }))
     expect(mean(found.slice(-3))).toBeGreaterThan(mean(found.slice(0, 3)) + 0.15)
+  })
+
+  it.each<[string, Algorithm, readonly string[]]>([
+    [
+      'rloo',
+      rloo({ group: 4, groupsPerUpdate: 2, ratio: 'token', klCoefficient: 0.1 }),
+      ['frac_reward_zero_std', 'kl', 'entropy', 'loss', 'grad_norm', 'learning_rate'],
+    ],
+    [
+      'reinforce',
+      reinforce({ baseline: 'none', episodesPerUpdate: 8 }),
+      ['entropy', 'loss', 'grad_norm', 'learning_rate'],
+    ],
+  ])('%s: tells of its completions and rewards by the names that TRL has', async (_, algorithm, more) => {
+    register({
+      id: 'language-policy/Parts-v0',
+      create: () =>
+        textEnv({
+          tasks: ['on', 'off'],
+          prompt: (task) => [{ role: 'text', content: task }],
+          reward: rubric([
+            { name: 'lower', weight: 2, reward: (completion) => lowercase(completion) },
+            { name: 'long', weight: 1, reward: (completion) => Number(completion.length > 3) },
+          ]),
+        }),
+    })
+    const act = vi.spyOn(LanguagePolicy.prototype, 'act')
+    const events = await eventsOf({
+      env: 'language-policy/Parts-v0',
+      agent: learner({ sampling: { maxNewTokens: 6 } }),
+      algorithm,
+      budget: { updates: 1 },
+      parallel: 8,
+      seed: 1,
+    })
+    const drawn = (await Promise.all(act.mock.results.map(({ value }) => value))).flat() as Decision<string>[]
+    act.mockRestore()
+    expect(drawn).toHaveLength(8)
+    const [update] = events.filter((event) => event.type === 'update')
+    const metrics = update!.metrics
+    const lengths = drawn.map(({ choices }) => choices.length)
+    const lower = drawn.map(({ action }) => lowercase(action))
+    const spread = (values: readonly number[]) =>
+      Math.sqrt(values.reduce((sum, value) => sum + (value - mean(values)) ** 2, 0) / (values.length - 1))
+    const totals = drawn.map(({ action }) => 2 * lowercase(action) + Number(action.length > 3))
+    const long = drawn.map(({ action }) => Number(action.length > 3))
+    const expected = {
+      reward: mean(totals),
+      reward_std: spread(totals),
+      'rewards/lower/mean': mean(lower),
+      'rewards/lower/std': spread(lower),
+      'rewards/long/mean': mean(long),
+      'rewards/long/std': spread(long),
+      'completions/mean_length': mean(lengths),
+      'completions/min_length': Math.min(...lengths),
+      'completions/max_length': Math.max(...lengths),
+      'completions/clipped_ratio': mean(drawn.map(({ truncated }) => Number(truncated ?? false))),
+    }
+    for (const [name, value] of Object.entries(expected)) expect(metrics[name], name).toBeCloseTo(value, 10)
+    expect(Object.keys(metrics)).toEqual(expect.arrayContaining([...more]))
+    expect(update!.tokens).toBe(lengths.reduce((sum, length) => sum + length, 0))
   })
 
   it('ends with the state before where a weight is NaN', async () => {

@@ -11,6 +11,7 @@ interface BenchFlags {
   readonly quick?: boolean
   readonly seeds?: number
   readonly out?: string
+  readonly folder?: string
 }
 
 const LEARNING = 'learning'
@@ -21,11 +22,13 @@ const LANGUAGE = 'language'
 const FAMILIES = [CHESS, TEXT, LANGUAGE] as const
 const CHESS_LEARNING = 'chess-learning'
 const COUNTDOWN_LEARNING = 'countdown-learning'
+const GSM8K_FORMAT = 'gsm8k-format'
 /** What trains presets from several seeds instead of measuring rows. */
 const TRAININGS = {
   [LEARNING]: { seeds: 30, out: 'runs/learning' },
   [CHESS_LEARNING]: { seeds: 3, out: 'runs/chess-learning' },
   [COUNTDOWN_LEARNING]: { seeds: 3, out: 'runs/countdown-learning' },
+  [GSM8K_FORMAT]: { seeds: 3, out: 'runs/gsm8k-format' },
 } as const
 const RESULTS = 'docs/results'
 
@@ -39,11 +42,12 @@ export function benchCommand(): Command {
         'chess is played and decided, with "text" the text environments, with "language" how fast a language model learns,\n' +
         'writes and loads. With "learning" it instead trains the CartPole presets from many seeds and tells how they learned;\n' +
         'with "chess-learning" the chess presets, which then play matches; with "countdown-learning" a language model on\n' +
-        'Countdown, first by imitation and then by RLOO. A run of these two that is there is kept, or gone on with.',
+        'Countdown, first by imitation and then by RLOO; with "gsm8k-format" one that learns the form of an answer on GSM8K.\n' +
+        'A run of these three that is there is kept, or gone on with.',
     )
     .argument(
       '[rows...]',
-      `rows to measure (--list shows them), all but those of ${FAMILIES.join(', ')} unless given; their names for those, ${LEARNING}, ${CHESS_LEARNING}, ${COUNTDOWN_LEARNING}`,
+      `rows to measure (--list shows them), all but those of ${FAMILIES.join(', ')} unless given; their names for those, ${Object.keys(TRAININGS).join(', ')}`,
     )
     .option('--list', 'list the rows')
     .option('--json <file>', 'write everything that was measured to a file')
@@ -52,10 +56,14 @@ export function benchCommand(): Command {
     .option('--quick', 'a rough look in a minute')
     .option(
       '--seeds <n>',
-      `runs of each preset, for ${LEARNING} (30), ${CHESS_LEARNING} and ${COUNTDOWN_LEARNING} (3)`,
+      `runs of each preset, for ${LEARNING} (30), ${CHESS_LEARNING}, ${COUNTDOWN_LEARNING} and ${GSM8K_FORMAT} (3)`,
       positiveNumber,
     )
     .option('--out <dir>', `where the runs go: runs/NAME unless given; ${LEARNING} replaces what it held`)
+    .option(
+      '--folder <dir>',
+      `where GSM8K's train.jsonl and test.jsonl lie, for ${GSM8K_FORMAT}; the Hugging Face hub unless given`,
+    )
     .addHelpText(
       'after',
       `
@@ -69,6 +77,7 @@ Examples:
   rxgym bench ${LEARNING} --seeds 30 --results
   rxgym bench ${CHESS_LEARNING} --results
   rxgym bench ${COUNTDOWN_LEARNING} --results
+  rxgym bench ${GSM8K_FORMAT} --folder data/gsm8k --results
 
 RXGYM_PYTHON names the Python that the others run under; python3 and /usr/bin/python3 are tried otherwise.`,
     )
@@ -76,6 +85,10 @@ RXGYM_PYTHON names the Python that the others run under; python3 and /usr/bin/py
       const { importModules } = await import('./arguments.js')
       await importModules()
       if (flags.list) return listRows()
+      if (flags.folder !== undefined && names[0] !== GSM8K_FORMAT) {
+        const { UsageError } = await import('../errors.js')
+        throw new UsageError(`--folder: only ${GSM8K_FORMAT} reads data from one`)
+      }
       const training = trainingOf(names)
       process.exitCode = training ? await learningAction(training, names, flags) : await benchAction(names, flags)
     })
@@ -138,7 +151,7 @@ async function selected(names: readonly string[]): Promise<RowFamily> {
 type Training = keyof typeof TRAININGS
 
 function trainingOf(names: readonly string[]): Training | undefined {
-  return ([LEARNING, CHESS_LEARNING, COUNTDOWN_LEARNING] as const).find((name) => names.includes(name))
+  return (Object.keys(TRAININGS) as Training[]).find((name) => names.includes(name))
 }
 
 async function learningAction(training: Training, names: readonly string[], flags: BenchFlags): Promise<number> {
@@ -157,7 +170,7 @@ async function learningAction(training: Training, names: readonly string[], flag
     process.stderr.write(`${line}\n`)
   }
   const options = {
-    ...{ seeds, folder: out, command: commandLine(names, flags), results },
+    ...{ seeds, folder: out, data: flags.folder, command: commandLine(names, flags), results },
     ...{ stop: interrupt.signal, onEvent: progress.next, onLine },
   }
   try {
@@ -175,13 +188,17 @@ async function learningAction(training: Training, names: readonly string[], flag
   }
 }
 
-type TrainingOptions = LearningOptions & { readonly onLine: (line: string) => void }
+type TrainingOptions = LearningOptions & {
+  readonly data: string | undefined
+  readonly onLine: (line: string) => void
+}
 
 /** What was found, and as the terminal shows it. */
 const learners: Readonly<Record<Training, (options: TrainingOptions) => Promise<[unknown, string]>>> = {
   [LEARNING]: learned,
   [CHESS_LEARNING]: learnedChess,
   [COUNTDOWN_LEARNING]: learnedCountdown,
+  [GSM8K_FORMAT]: learnedFormat,
 }
 
 async function learned(options: LearningOptions): Promise<[unknown, string]> {
@@ -204,10 +221,18 @@ async function learnedCountdown(options: TrainingOptions): Promise<[unknown, str
   return [found, `${countdownLearningTable(found)}\n\n${countdownTargetLines(found).join('\n')}`]
 }
 
-/** What to type to measure the same again. */
+async function learnedFormat(options: TrainingOptions): Promise<[unknown, string]> {
+  const { gsm8kFormat } = await import('../bench/gsm8k-format.js')
+  const { gsm8kFormatTable, gsm8kFormatTargetLines } = await import('../bench/gsm8k-format-page.js')
+  const found = await gsm8kFormat(options)
+  return [found, `${gsm8kFormatTable(found)}\n\n${gsm8kFormatTargetLines(found).join('\n')}`]
+}
+
+/** What to type to measure the same again, but for where data lies. */
 function commandLine(names: readonly string[], flags: BenchFlags): string {
   const parts = ['rxgym bench', ...names]
   const training = trainingOf(names)
+  if (flags.folder !== undefined) parts.push('--folder FOLDER')
   if (training) parts.push(`--seeds ${flags.seeds ?? TRAININGS[training].seeds}`)
   if (flags.quick) parts.push('--quick')
   if (!flags.peers) parts.push('--no-peers')

@@ -6,7 +6,7 @@ const tinyGsm8k: Preset['config'] = {
   parallel: 64,
 }
 
-/** The longest prompt has 418 tokens of its vocabulary. */
+/** The longest prompt has 418 tokens of its vocabulary, the longest answer 448: both fit in its context. */
 const tinySampling = { maxNewTokens: 192 }
 
 /** GSM8K-v1. */
@@ -50,7 +50,7 @@ export const gsm8kPresets = {
       ...tinyGsm8k,
       agent: {
         type: 'language',
-        fresh: { hidden: 128, intermediate: 336, layers: 3, context: 640, vocabulary: 1024 },
+        fresh: { hidden: 128, intermediate: 336, layers: 3, context: 896, vocabulary: 1024 },
         sampling: tinySampling,
       },
       algorithm: {

@@ -1,5 +1,11 @@
 import { Command, Option } from 'commander'
 import type { WeightType } from '../../agents/llm/model-folder.js'
+import { collect } from './arguments.js'
+
+interface ExportFlags {
+  readonly dtype: WeightType
+  readonly import: readonly string[]
+}
 
 /** `rxgym export` */
 export function exportCommand(): Command {
@@ -16,6 +22,7 @@ export function exportCommand(): Command {
         .choices(['float32', 'bfloat16', 'float16'])
         .default('float32'),
     )
+    .option('--import <file>', 'a module that registers environments of your own (repeatable)', collect, [])
     .addHelpText(
       'after',
       `
@@ -23,9 +30,9 @@ Examples:
   rxgym export runs/countdown-tiny-s0 models/countdown-tiny
   rxgym export runs/my-rloo-s1@200 models/my-rloo --dtype bfloat16`,
     )
-    .action(async (run: string, folder: string, { dtype }: { readonly dtype: WeightType }) => {
+    .action(async (run: string, folder: string, { dtype, import: modules }: ExportFlags) => {
       const { importModules } = await import('./arguments.js')
-      await importModules()
+      await importModules(modules)
       const { loadPolicy } = await import('../run.js')
       const { LanguagePolicy } = await import('../../agents/llm/language-policy.js')
       const { UsageError } = await import('../errors.js')

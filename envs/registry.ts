@@ -41,12 +41,22 @@ export interface EnvDefinition {
   readonly maxEpisodeSteps?: number
   /** The mean return over 100 episodes from which the task counts as solved. */
   readonly rewardThreshold?: number
+  /** What a comparison across environments counts as 1, for a mean return in this spec. A text environment's highest reward
+   *  is taken unless given: see {@link referenceOf}. */
+  readonly reference?: (spec: EnvSpec) => ReferenceScore
   /** What the option `split` can be beside these options, where tasks are kept apart: measuring takes `test` unless told
    *  otherwise. */
   // biome-ignore lint/suspicious/noExplicitAny: an environment names its own options
   readonly splits?: (options: any) => readonly string[]
   /** Properties of its class that can be read on what `make` returns, through every wrapper: a chess game's `fen`. */
   readonly expose?: readonly string[]
+}
+
+/** A mean return to measure others by. */
+export interface ReferenceScore {
+  readonly score: number
+  /** What scores so: `every game won`. */
+  readonly what: string
 }
 
 /** What `registerWrapper` takes. */

@@ -8,12 +8,13 @@ import type { WorkerReport, WorkerStart, WorkerTask } from './compare-worker.js'
 import { configYaml, type ExperimentConfig, loadConfig } from './config.js'
 import { UsageError } from './errors.js'
 import type { EndReason } from './events.js'
+import { presets } from './presets/presets.js'
+import { comparisonResults } from './report/domains.js'
 import type { ReportFiles } from './report/report.js'
-import { type ComparisonResults, type RunResult, resultsOf, runResult } from './report/results.js'
+import { type ComparisonResults, type RunResult, runResult } from './report/results.js'
 import {
   type ComparisonPlan,
   isRunFolder,
-  namedRecords,
   PLAN_FILE,
   readStoredComparison,
   readStoredRun,
@@ -95,26 +96,31 @@ export interface Comparison {
 
 interface Job extends ComparedRun {
   readonly config: ExperimentConfig
+  /** What has to be trained before it. */
+  readonly stage?: Job
 }
 
 /**
  * Runs every configuration from every seed, on all cores, and compares how they ended. A run that fails does not hold up
  * the others. What a comparison of the same configurations left in the folder is kept, and unfinished runs go on.
  *
+ * Where a language agent starts from a preset, that is trained first, as it is, in a folder beside the runs: once for
+ * each seed, whoever starts from it. A preset that is itself compared is trained as it is compared.
+ *
  * @throws UsageError if two configurations share a name, or the folder holds other runs under these names
  */
 export async function compare(options: CompareOptions): Promise<Comparison> {
   const { configs, seeds, folder, fresh = false, imports = [], report = true, stop, onEvent = () => {} } = options
-  const jobs = plan(configs, seeds, folder)
+  const { stages, compared } = plan(configs, seeds, folder)
+  const jobs = [...stages, ...compared]
   if (fresh) for (const job of jobs) discard(job)
   const kept = jobs.filter((job) => isKept(job))
-  const waiting = jobs.filter((job) => !kept.includes(job))
-  const parallel = Math.max(1, Math.min(options.jobs ?? availableParallelism(), waiting.length))
+  const parallel = Math.max(1, Math.min(options.jobs ?? availableParallelism(), jobs.length - kept.length))
   mkdirSync(folder, { recursive: true })
   const written: ComparisonPlan = {
     configurations: configs.map(({ name }) => ({
       name,
-      seeds: jobs.flatMap((job) => (job.name === name ? [job.seed] : [])),
+      seeds: compared.flatMap((job) => (job.name === name ? [job.seed] : [])),
     })),
     ...(options.command !== undefined && { command: options.command }),
   }
@@ -123,41 +129,58 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
   onEvent({ type: 'plan', runs: jobs.map(comparedRun), jobs: parallel })
   for (const job of kept) onEvent(ended(job, endOf(job.folder) ?? 'budget', true))
   const failures: CompareFailure[] = []
-  const reasons = new Map<Job, EndReason>()
-  const lanes = Array.from({ length: parallel }, async () => {
-    const lane = new Lane(imports, stop)
-    try {
-      for (let job = waiting.shift(); job && !stop?.aborted; job = waiting.shift()) {
-        const run = comparedRun(job)
-        onEvent({ type: 'begin', run })
-        const outcome = await lane.run(job, (news) => onEvent({ ...news, run }))
-        if (outcome.type === 'failed') {
-          failures.push({ name: job.name, seed: job.seed, message: outcome.message })
-          onEvent({ type: 'failed', run, message: outcome.message })
-        } else {
-          reasons.set(job, outcome.reason)
-          onEvent(ended(job, outcome.reason, false))
+  const reasons = new Map<Job, EndReason>(kept.map((job) => [job, 'budget']))
+  const fail = (job: Job, message: string) => {
+    failures.push({ name: job.name, seed: job.seed, message })
+    onEvent({ type: 'failed', run: comparedRun(job), message })
+  }
+  const waiting = jobs.filter((job) => !kept.includes(job))
+  const lanes = Array.from({ length: parallel }, () => new Lane(imports, stop))
+  const runAll = (queue: Job[]) =>
+    Promise.all(
+      lanes.map(async (lane) => {
+        for (let job = queue.shift(); job && !stop?.aborted; job = queue.shift()) {
+          if (job.stage && reasons.get(job.stage) === undefined) {
+            fail(job, `${job.stage.name}, which it starts from, failed`)
+            continue
+          }
+          const run = comparedRun(job)
+          onEvent({ type: 'begin', run })
+          const outcome = await lane.run(job, (news) => onEvent({ ...news, run }))
+          if (outcome.type === 'failed') {
+            fail(job, outcome.message)
+          } else {
+            reasons.set(job, outcome.reason)
+            onEvent(ended(job, outcome.reason, false))
+          }
         }
-      }
-    } finally {
-      await lane.close()
-    }
-  })
-  await Promise.all(lanes)
+      }),
+    )
+  try {
+    await runAll(waiting.filter(({ stage }) => !stage))
+    await runAll(waiting.filter(({ stage }) => stage))
+  } finally {
+    await Promise.all(lanes.map((lane) => lane.close()))
+  }
 
   const order = new Map(jobs.map(({ name, seed }, i) => [`${name} ${seed}`, i]))
   failures.sort((a, b) => order.get(`${a.name} ${a.seed}`)! - order.get(`${b.name} ${b.seed}`)!)
-  const results = jobs.some(hasEvents) ? resultsOf(namedRecords(readStoredComparison(folder))) : { tasks: [] }
+  const results = compared.some(hasEvents)
+    ? await comparisonResults(folder, readStoredComparison(folder))
+    : { tasks: [] }
   const content = { ...results, ...(failures.length > 0 && { failures }) }
   writeAtomically(join(folder, 'results.json'), Buffer.from(`${JSON.stringify(content, undefined, 2)}\n`))
-  const stopped =
-    reasons.size + failures.length + kept.length < jobs.length || [...reasons.values()].includes('stopped')
+  const stopped = reasons.size + failures.length < jobs.length || [...reasons.values()].includes('stopped')
   const files =
     report && results.tasks.length > 0 ? await (await import('./report/report.js')).writeReport(folder) : undefined
   return { folder, results, failures, stopped, ...(files && { report: files }) }
 }
 
-function plan(configs: readonly ExperimentConfig[], seeds: number, folder: string): Job[] {
+function plan(
+  configs: readonly ExperimentConfig[],
+  seeds: number,
+  folder: string,
+): { readonly stages: readonly Job[]; readonly compared: readonly Job[] } {
   if (configs.length === 0) throw new UsageError('compare what? Name presets or .yaml files.')
   if (!Number.isInteger(seeds) || seeds < 1) throw new UsageError(`seeds must be a whole number from 1, got ${seeds}`)
   if (isRunFolder(folder)) throw new UsageError(`${folder} holds a single run; choose another --out.`)
@@ -167,12 +190,26 @@ function plan(configs: readonly ExperimentConfig[], seeds: number, folder: strin
     throw new UsageError(`two configurations are named ${twice}; give one another name, by "name:" in its YAML file`)
   }
   // Seed by seed, so that a comparison that is stopped has something of everything
-  return Array.from({ length: seeds }, (_, i) =>
-    configs.map((config) => {
-      const seed = config.seed + i
-      return { name: config.name, seed, folder: runFolderOf(folder, config.name, seed), config: { ...config, seed } }
-    }),
+  const all = Array.from({ length: seeds }, (_, i) =>
+    configs.map((config) => jobOf({ ...config, seed: config.seed + i }, folder)),
   ).flat()
+  const stages: Job[] = []
+  const compared = all.map((job): Job => {
+    const { config, seed } = job
+    const { agent } = config
+    if (agent.type !== 'language' || agent.model === undefined || !Object.hasOwn(presets, agent.model)) return job
+    const preset = agent.model
+    const known = [...all, ...stages].find((other) => other.name === preset && other.seed === seed)
+    const stage = known ?? jobOf({ ...loadConfig(preset), seed, backend: config.backend }, folder)
+    if (!known) stages.push(stage)
+    return { ...job, stage, config: { ...config, agent: { ...agent, model: stage.folder } } }
+  })
+  return { stages, compared }
+}
+
+function jobOf(config: ExperimentConfig, folder: string): Job {
+  const { name, seed } = config
+  return { name, seed, folder: runFolderOf(folder, name, seed), config }
 }
 
 /** Whether an earlier comparison finished this run.

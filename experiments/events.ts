@@ -89,6 +89,9 @@ export type TrainEvent =
       /** Whom the policy played, each seat in turn, and how the games ended; only against an opponent. */
       readonly opponent?: string
       readonly outcomes?: Outcomes
+      /** The share of correct episodes, and the mean of each part of the reward; only where the environment tells of them. */
+      readonly correct?: number
+      readonly parts?: Readonly<Record<string, number>>
       /** Mean of −log π, in nats, over the choices of what a demonstrator does there; only where one is imitated. */
       readonly validationLoss?: number
       /** The first few completions, of the same tasks each time; only of a policy that writes. */

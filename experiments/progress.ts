@@ -1,5 +1,6 @@
 import { type ExperimentConfig, MEASURES } from './config.js'
 import type { TrainEvent } from './events.js'
+import { share } from './report/numbers.js'
 
 /** Where progress is shown: `process.stderr` is one. */
 export interface ProgressStream {
@@ -89,12 +90,15 @@ export function showProgress(
   }
 }
 
-/** What an evaluation found: `score 0.62 against random (95% interval 0.55 to 0.69; 125 won, 74 drawn, 1 lost)`. */
+/** What an evaluation found: `score 0.62 against random (95% interval 0.55 to 0.69; 125 won, 74 drawn, 1 lost)`, or in a text
+ *  environment `evaluated mean return 2.08 (95% interval 2.01 to 2.15; 12.3% right, 96.0% in format)`. */
 export function evaluationText({
   mean,
   interval,
   opponent,
   outcomes,
+  correct,
+  parts,
   validationLoss,
 }: Extract<TrainEvent, { type: 'evaluation' }>): string {
   const digits = opponent ? 2 : undefined
@@ -102,7 +106,9 @@ export function evaluationText({
   const what = opponent ? `score ${mean.toFixed(2)} against ${opponent}` : `evaluated mean return ${returnText(mean)}`
   const games = outcomes ? `; ${outcomes.wins} won, ${outcomes.draws} drawn, ${outcomes.losses} lost` : ''
   const loss = validationLoss === undefined ? '' : `, validation loss ${validationLoss.toFixed(3)}`
-  return `${what} (95% interval ${low} to ${high}${games})${loss}`
+  const right = correct === undefined ? '' : `; ${share(correct)} right`
+  const format = parts?.format === undefined ? '' : `, ${share(parts.format)} in format`
+  return `${what} (95% interval ${low} to ${high}${games}${right}${format})${loss}`
 }
 
 /** A return in few digits: two decimals where it is small. */

@@ -318,7 +318,7 @@ async function evaluated<O, A>(
   }
   const agent = acting?.(policy) ?? policy
   const written: WrittenSample[] = []
-  const { mean, iqm, interval, outcomes } = await evaluate({
+  const { mean, iqm, interval, outcomes, correct, parts } = await evaluate({
     ...starts,
     agent,
     opponent: opponent?.agent,
@@ -333,6 +333,8 @@ async function evaluated<O, A>(
   return {
     ...{ type: 'evaluation', update, episodes, steps, mean, iqm, interval },
     ...(opponent && outcomes && { opponent: opponent.name, outcomes }),
+    ...(correct && { correct: correct.mean }),
+    ...(parts && { parts: Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, part.mean])) }),
     ...(loss !== undefined && { validationLoss: loss }),
     ...(written.length > 0 && { written }),
   }

@@ -424,5 +424,6 @@ function isSnapshot(value: unknown): value is ChessSnapshot {
 register({
   id: 'Chess-v1',
   create: (options: ChessOptions) => new Chess(options),
+  reference: () => ({ score: 1, what: 'every game won' }),
   expose: ['fen', 'pgn', 'moves', 'legalMoves', 'ending'],
 })

@@ -189,6 +189,10 @@ for (const [id, maxEpisodeSteps, rewardThreshold] of [
     id,
     maxEpisodeSteps,
     rewardThreshold,
+    reference: ({ maxEpisodeSteps: limit = maxEpisodeSteps }) => ({
+      score: limit,
+      what: `a pole that stands until the time limit; Gymnasium counts ${rewardThreshold} of ${maxEpisodeSteps} as solved`,
+    }),
     create: (options: CartPoleOptions) => new CartPole(options),
     createVector: (n, options, vector) => new CartPoleVector(n, options as CartPoleOptions, vector),
   })

@@ -23,12 +23,14 @@ const FAMILIES = [CHESS, TEXT, LANGUAGE] as const
 const CHESS_LEARNING = 'chess-learning'
 const COUNTDOWN_LEARNING = 'countdown-learning'
 const GSM8K_FORMAT = 'gsm8k-format'
+const DOMAINS = 'domains'
 /** What trains presets from several seeds instead of measuring rows. */
 const TRAININGS = {
   [LEARNING]: { seeds: 30, out: 'runs/learning' },
   [CHESS_LEARNING]: { seeds: 3, out: 'runs/chess-learning' },
   [COUNTDOWN_LEARNING]: { seeds: 3, out: 'runs/countdown-learning' },
   [GSM8K_FORMAT]: { seeds: 3, out: 'runs/gsm8k-format' },
+  [DOMAINS]: { seeds: 3, out: 'runs/domains' },
 } as const
 const RESULTS = 'docs/results'
 
@@ -42,8 +44,9 @@ export function benchCommand(): Command {
         'chess is played and decided, with "text" the text environments, with "language" how fast a language model learns,\n' +
         'writes and loads. With "learning" it instead trains the CartPole presets from many seeds and tells how they learned;\n' +
         'with "chess-learning" the chess presets, which then play matches; with "countdown-learning" a language model on\n' +
-        'Countdown, first by imitation and then by RLOO; with "gsm8k-format" one that learns the form of an answer on GSM8K.\n' +
-        'A run of these three that is there is kept, or gone on with.',
+        'Countdown, first by imitation and then by RLOO; with "domains" REINFORCE and RLOO on CartPole, chess, Countdown and\n' +
+        'Arithmetic, on one scale; with "gsm8k-format" a language model that learns the form of an answer on GSM8K. A run\n' +
+        'of these four that is there is kept, or gone on with.',
     )
     .argument(
       '[rows...]',
@@ -56,7 +59,7 @@ export function benchCommand(): Command {
     .option('--quick', 'a rough look in a minute')
     .option(
       '--seeds <n>',
-      `runs of each preset, for ${LEARNING} (30), ${CHESS_LEARNING}, ${COUNTDOWN_LEARNING} and ${GSM8K_FORMAT} (3)`,
+      `runs of each preset, for ${LEARNING} (30), ${CHESS_LEARNING}, ${COUNTDOWN_LEARNING}, ${DOMAINS} and ${GSM8K_FORMAT} (3)`,
       positiveNumber,
     )
     .option('--out <dir>', `where the runs go: runs/NAME unless given; ${LEARNING} replaces what it held`)
@@ -78,6 +81,7 @@ Examples:
   rxgym bench ${CHESS_LEARNING} --results
   rxgym bench ${COUNTDOWN_LEARNING} --results
   rxgym bench ${GSM8K_FORMAT} --folder data/gsm8k --results
+  rxgym bench ${DOMAINS} --results
 
 RXGYM_PYTHON names the Python that the others run under; python3 and /usr/bin/python3 are tried otherwise.`,
     )
@@ -199,6 +203,7 @@ const learners: Readonly<Record<Training, (options: TrainingOptions) => Promise<
   [CHESS_LEARNING]: learnedChess,
   [COUNTDOWN_LEARNING]: learnedCountdown,
   [GSM8K_FORMAT]: learnedFormat,
+  [DOMAINS]: comparedDomains,
 }
 
 async function learned(options: LearningOptions): Promise<[unknown, string]> {
@@ -219,6 +224,13 @@ async function learnedCountdown(options: TrainingOptions): Promise<[unknown, str
   const { countdownLearningTable, countdownTargetLines } = await import('../bench/countdown-learning-page.js')
   const found = await countdownLearning(options)
   return [found, `${countdownLearningTable(found)}\n\n${countdownTargetLines(found).join('\n')}`]
+}
+
+async function comparedDomains(options: LearningOptions): Promise<[unknown, string]> {
+  const { compareDomains } = await import('../bench/domains.js')
+  const { domainText } = await import('../report/text-table.js')
+  const found = await compareDomains(options)
+  return [found, domainText(found.results)]
 }
 
 async function learnedFormat(options: TrainingOptions): Promise<[unknown, string]> {

@@ -21,10 +21,14 @@ export function compareCommand(): Command {
     .summary('run several experiments from many seeds and compare them')
     .description(
       'Runs each preset or YAML file from several seeds, on all cores, and prints how they ended: interquartile\n' +
-        'means with bootstrap 95% intervals, who solved the task and when, and how likely one beats the other.\n' +
-        'Run folders, results.json and report.html go to --out; the same command again goes on where it stopped.',
+        'means with bootstrap 95% intervals, who solved the task and when, and how likely one beats the other;\n' +
+        'where they are of several environments, also on one scale from the random agent to a reference.\n' +
+        'A preset that a language agent starts from is trained first, for each seed. Run folders, results.json and report.html go to --out; the same command again goes on where it stopped.',
     )
-    .argument('<experiments...>', 'presets or .yaml files, each with a name of its own')
+    .argument(
+      '<experiments...>',
+      'presets or .yaml files, each with a name of its own; or domains: REINFORCE and RLOO on CartPole, chess, Countdown and Arithmetic',
+    )
     .option('--seeds <n>', 'runs of each', positiveNumber, 5)
     .option('--out <dir>', 'where the runs and the report go', 'runs/compare')
     .option('--set <field=value>', 'override a field in all of them (repeatable)', collect, [])
@@ -41,6 +45,7 @@ export function compareCommand(): Command {
       `
 Examples:
   rxgym compare cartpole-reinforce cartpole-rloo --seeds 5 --out runs/cartpole
+  rxgym compare domains --seeds 3 --out runs/domains
   rxgym compare base.yaml variant.yaml --seeds 10 --episodes 300 --set algorithm.gamma=0.98`,
     )
     .action(async (experiments: string[], flags: CompareFlags) => {
@@ -53,6 +58,7 @@ async function compareAction(experiments: readonly string[], flags: CompareFlags
   await importModules(flags.import)
   const { loadConfig, parseOverride } = await import('../config.js')
   const { EXIT } = await import('../errors.js')
+  const { presetSets } = await import('../presets/presets.js')
   const { compare } = await import('../compare.js')
   const { showCompareProgress } = await import('../compare-progress.js')
   const { readStoredComparison, secondsOf } = await import('../report/stored-run.js')
@@ -66,7 +72,11 @@ async function compareAction(experiments: readonly string[], flags: CompareFlags
       : [{ flag: '--episodes', path: ['budget', 'episodes'], value: flags.episodes }]),
     ...(flags.steps === undefined ? [] : [{ flag: '--steps', path: ['budget', 'steps'], value: flags.steps }]),
   ]
-  const configs = experiments.map((experiment) => loadConfig(experiment, overrides))
+  const configs = experiments.flatMap((experiment) =>
+    Object.hasOwn(presetSets, experiment)
+      ? Object.entries(presetSets[experiment]!).map(([preset, own]) => loadConfig(preset, [...own, ...overrides]))
+      : loadConfig(experiment, overrides),
+  )
   const quiet = flags.quiet || flags.json
   const progress = quiet ? undefined : showCompareProgress(process.stderr)
   const interrupt = interruption(() => {

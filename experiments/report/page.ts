@@ -14,6 +14,7 @@ import {
 import type { ChessNotes } from './chess-notes.js'
 import { type Axis, type Curve, learningCurve, scoreCurve } from './curves.js'
 import { documentOf, factList, responsive } from './document.js'
+import { domainSection } from './domain-section.js'
 import { html, jsonScript, type Markup, trusted } from './html.js'
 import { listed, percent, plural, shown, shownScore, signedScore } from './numbers.js'
 import { outcomePoints } from './outcome-points.js'
@@ -72,6 +73,7 @@ export async function comparisonPage(page: ComparisonPage): Promise<string> {
     body: html`
       ${finished < planned && warning(`${finished} of ${plural(planned, 'run')} finished. What follows is about what there is so far.`)}
       ${results.tasks.map((task) => html`<p class="lead">${taskSummary(task)}</p>`)}
+      ${results.domains && (await domainSection(results.domains))}
       ${sections}
       ${replaySection(replays, page.withoutReplays)}
       ${glossary()}

@@ -4,6 +4,7 @@ import { envSpecOf, loadConfig } from '../config.js'
 import { isEvaluationFolder, readEvaluation } from '../evaluation-folder.js'
 import type { ChessNotes } from './chess-notes.js'
 import { completionsPage } from './completions-page.js'
+import { comparisonResults } from './domains.js'
 import { plural } from './numbers.js'
 import { comparisonPage, curvesOf, learningCurvePicture, type Replay, runPage } from './page.js'
 import { packFrames, playAgain } from './replay.js'
@@ -64,7 +65,7 @@ async function writeRunReport(folder: string): Promise<ReportFiles> {
 
 async function writeComparisonReport(folder: string): Promise<ReportFiles> {
   const configurations = readStoredComparison(folder)
-  const results = resultsOf(namedRecords(configurations))
+  const results = await comparisonResults(folder, configurations)
   const plan = planOf(folder)
   const begun = configurations.reduce((sum, { runs }) => sum + runs.length, 0)
   const planned = plan?.configurations.reduce((sum, { seeds }) => sum + seeds.length, 0) ?? begun

@@ -11,6 +11,7 @@ import {
 import { definitionOf } from '../../envs/registry.js'
 import { PCG64 } from '../../envs/seeding.js'
 import type { EndReason } from '../events.js'
+import type { DomainResults } from './domains.js'
 import { episodesToSolve, finalScore, type RunRecord } from './run-record.js'
 
 /** One run, summed up. */
@@ -75,6 +76,8 @@ export interface TaskResult {
 /** Everything a comparison found. The same seeds on the same backend give the same results, byte for byte. */
 export interface ComparisonResults {
   readonly tasks: readonly TaskResult[]
+  /** Where several environments have a scale that they share. */
+  readonly domains?: DomainResults
 }
 
 /** The runs of one configuration. */

@@ -35,6 +35,9 @@ export interface EvaluationRecord {
   /** Whom the policy played, and how the games ended; only against an opponent. */
   readonly opponent?: string
   readonly outcomes?: Outcomes
+  /** The share of correct episodes, and the mean of each part of the reward; only where the environment tells of them. */
+  readonly correct?: number
+  readonly parts?: Readonly<Record<string, number>>
   /** Of an algorithm that imitates. */
   readonly validationLoss?: number
   /** The first few completions, of a policy that writes. */

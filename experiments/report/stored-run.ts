@@ -105,8 +105,9 @@ export function planOf(folder: string): ComparisonPlan | undefined {
   return jsonIn(join(folder, PLAN_FILE), comparisonPlan)
 }
 
-/** A JSON file's checked contents; undefined where it is missing or empty. */
-function jsonIn<T>(file: string, schema: z.ZodType<T>): T | undefined {
+/** A JSON file's checked contents; undefined where it is missing or empty.
+ *  @throws CorruptFileError */
+export function jsonIn<T>(file: string, schema: z.ZodType<T>): T | undefined {
   const text = textOf(file)
   if (text === '') return undefined
   try {

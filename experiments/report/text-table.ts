@@ -1,4 +1,6 @@
 import type { StoredEvaluation } from '../evaluation-folder.js'
+import { DOMAIN_TITLE, domainCells, domainNotes } from './domain-table.js'
+import type { DomainResults } from './domains.js'
 import { sampleRows, scoreRows, withoutMajority } from './evaluation-rows.js'
 import { decimals, percent, plural, share, shown, shownScore, signedScore } from './numbers.js'
 import type { EloRecord } from './ratings.js'
@@ -7,9 +9,15 @@ import type { ComparisonResults, TaskResult } from './results.js'
 /** Median seconds of a configuration's runs, by its name. They are no part of the results: no two runs take the same. */
 export type Seconds = ReadonlyMap<string, number>
 
-/** A comparison as the terminal shows it: a table for each environment, then who beats whom. */
-export function textReport({ tasks }: ComparisonResults, seconds: Seconds = new Map()): string {
-  return tasks.map((task) => [table(task, seconds), ...improvements(task)].join('\n')).join('\n\n')
+/** A comparison as the terminal shows it: a table for each environment, then who beats whom; last, across environments. */
+export function textReport({ tasks, domains }: ComparisonResults, seconds: Seconds = new Map()): string {
+  const each = tasks.map((task) => [table(task, seconds), ...improvements(task)].join('\n'))
+  return [...each, ...(domains ? [domainText(domains)] : [])].join('\n\n')
+}
+
+/** Scores across domains as the terminal shows them. */
+export function domainText(domains: DomainResults): string {
+  return [DOMAIN_TITLE, ...aligned(domainCells(domains)), '', ...domainNotes(domains)].join('\n')
 }
 
 /** Ratings as the terminal shows them, strongest first. */

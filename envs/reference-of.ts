@@ -1,0 +1,20 @@
+import { definitionOf, make, type ReferenceScore } from './registry.js'
+import type { EnvSpec } from './spec.js'
+import { TextEnv } from './text/text-env.js'
+import { unwrapped } from './wrappers/wrapper.js'
+
+/**
+ * What counts as a score of 1 in an environment: what it is registered with, or a text environment's highest reward.
+ * Undefined where nothing says so. Wrappers that change rewards are not taken into account.
+ *
+ * @throws UnknownNameError if nobody registered the id; whatever making the environment throws
+ */
+export function referenceOf(spec: EnvSpec): ReferenceScore | undefined {
+  const { reference } = definitionOf(spec.id)
+  if (reference) return reference(spec)
+  const env = make(spec)
+  env.close()
+  const inner = unwrapped(env)
+  if (!(inner instanceof TextEnv)) return undefined
+  return { score: inner.maxReward, what: 'the highest reward there is, which gold answers earn' }
+}

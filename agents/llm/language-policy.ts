@@ -19,6 +19,8 @@ export interface LanguagePolicyOptions {
   readonly sampling?: Omit<GenerateOptions, 'endTokens'>
   /** Learn adapters of these instead of all weights; needs `generator`. */
   readonly lora?: LoraConfig | undefined
+  /** {@link Policy.origin} */
+  readonly origin?: string | undefined
   /** Draws the adapters' first weights. */
   readonly generator?: PCG64
   /** Tokens that go through the model at once when it learns, padding among them. Default 8192. */
@@ -50,6 +52,7 @@ export function languagePolicy(model: LanguageModel, options: LanguagePolicyOpti
 export class LanguagePolicy implements Policy<Observation, string> {
   readonly parameters: Readonly<Record<string, tf.Variable>>
   readonly hasValues = false
+  readonly origin: string | undefined
   readonly #model: LanguageModel
   readonly #options: LanguagePolicyOptions
   readonly #lora: Lora | undefined
@@ -61,6 +64,7 @@ export class LanguagePolicy implements Policy<Observation, string> {
     if (lora && !generator) throw new RangeError('languagePolicy: lora needs a generator for its first weights')
     this.#model = model
     this.#options = options
+    this.origin = options.origin
     this.#lora = lora && new Lora(model.weights, lora, generator!)
     this.parameters = this.#lora?.parameters ?? model.variables
   }
@@ -97,7 +101,15 @@ export class LanguagePolicy implements Policy<Observation, string> {
     return new Actor(this.#model, weights, this.#options, () => tf.dispose(weights))
   }
 
-  /** The model as it acts, adapters and all, with weights of its own: the caller disposes of it. */
+  /**
+   * The model as it acts, adapters and all, with weights of its own: the caller disposes of it.
+   *
+   * @example
+   * // A run closes its policy behind the last event, and what it learned outlives it so:
+   * train({ agent: () => policy, … }).subscribe((event) => {
+   *   if (event.type === 'end') model = policy.release()
+   * })
+   */
   release(): LanguageModel {
     const { weights } = this.#acting()
     return this.#model.withWeights(

@@ -19,7 +19,7 @@ export const qwenCountdownPresets = {
   'countdown-sft': {
     description: 'Qwen2.5-0.5B imitates worked-out answers on Countdown, 50 epochs over 1,000 of them',
     source:
-      'github.com/tonyzstt/Finetune_LLM_RL at 44664e3 (SFT/train_sft.py, SFT/config/sft_warm.yaml): AdamW 2e-5 with PyTorch’s decay of 0.01, 64 answers an update (8 × 8; there 4 × 16), 50 epochs, a cosine after 5% of warm-up, gradients clipped to 1. It learns from Asap7772/cog_behav_all_strategies, which --set env.options.demonstrations=FILE names; without a file from the solver’s traces. There the system message is another, and the end token <|im_end|> and <|endoftext|>, here the tokenizer’s own',
+      'github.com/tonyzstt/Finetune_LLM_RL at 44664e3 (SFT/train_sft.py, SFT/config/sft_warm.yaml): AdamW 2e-5 with PyTorch’s decay of 0.01, 64 answers an update (8 × 8; there 4 × 16), 50 epochs, a cosine after 5% of warm-up, gradients clipped to 1. It learns from Asap7772/cog_behav_all_strategies, which --set env.options.demonstrations=FILE names; without a file from the solver’s traces. There the system message is another, and an answer ends with <|im_end|>; here with the tokenizer’s own end token',
     config: {
       ...countdown,
       env: { id: 'Countdown-v1', options: { prompt: 'messages', count: 1000 } },

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { lastValueFrom, toArray } from 'rxjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import '../../../index.js'
+import { countdownPrompt } from '../../../envs/text/countdown/prompt.js'
 import { agentFor } from '../../../experiments/commands/agent-for.js'
 import { evaluateCommand } from '../../../experiments/commands/evaluate.js'
 import { trainCommand } from '../../../experiments/commands/train.js'
@@ -118,6 +119,25 @@ describeGolden('a published recipe, with a tiny checkpoint in place of the real 
     // A model that has learned nothing says one token over and over, unless that is dear.
     expect(new Set(plain.choices).size).toBe(1)
     expect(new Set(strictly.choices).size).toBe(6)
+  })
+
+  it('imitates published answers, and tries published tasks, where a file names them', async () => {
+    const query = countdownPrompt({ numbers: [44, 19, 35], target: 98 }, 'base')
+    const answer = '<think>44 + 19 = 62 </think>\n<answer> 44 + 19 </answer>'
+    const [answers, tasks] = [join(folder, 'answers.jsonl'), join(folder, 'tasks.jsonl')]
+    writeFileSync(answers, JSON.stringify({ query, completion: answer }))
+    writeFileSync(tasks, '{"nums":[1,2,3],"target":6}\n{"nums":[2,2,3],"target":7}')
+    const whole = (given: readonly string[] | undefined) => given!.filter((field) => !field.startsWith('env.'))
+    const updatesOf = async (name: string, field: string) => {
+      const given = [...whole(overrides[name]), field, 'evaluation.every=3', 'evaluation.episodes=1']
+      const run = createRun(loadConfig(name, given), { out: join(folder, `${name}-file`) })
+      const events = await lastValueFrom(runExperiment(run).pipe(toArray()))
+      return events.filter((event) => event.type === 'update')
+    }
+    // It is imitated, though it is wrong.
+    const [imitated] = await updatesOf('countdown-sft', `env.options.demonstrations=${answers}`)
+    expect(imitated!.metrics).toMatchObject({ 'rewards/correctness/mean': 0, 'rewards/format/mean': 1 })
+    expect(await updatesOf('countdown-rloo-qwen', `env.options.file=${tasks}`)).toHaveLength(2)
   })
 
   it('has its first stage read the folder that it reads itself, wherever that lies', async () => {

@@ -38,6 +38,9 @@ export interface FrozenPolicy<O = unknown, A = unknown> extends Agent<O, A> {
 export interface Policy<O = unknown, A = unknown> extends Agent<O, A> {
   /** Every trainable parameter, by a name that is stable across versions: checkpoints use it. */
   readonly parameters: Readonly<Record<string, tf.Variable>>
+  /** Tells the policy before training from others, where it came from files outside of the run: their SHA-256. A run whose
+   *  reference or frozen weights would be others is not gone on with. */
+  readonly origin?: string | undefined
   /** Whether `outputs` carry `values`. */
   readonly hasValues: boolean
   /** Runs `loss` on the policy's present outputs for `rows` and differentiates it. `loss` must be made of tensor

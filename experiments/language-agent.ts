@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import type { LanguageConfig } from '../agents/llm/language-config.js'
 import { type LanguageModel, loadLanguageModel, newLanguageModel } from '../agents/llm/language-model.js'
 import { LanguagePolicy, languagePolicy } from '../agents/llm/language-policy.js'
+import { modelDigest } from '../agents/llm/model-digest.js'
+import { modelFiles } from '../agents/llm/model-files.js'
 import { Tokenizer } from '../agents/llm/tokenizer.js'
 import { trainTokenizer } from '../agents/llm/train-tokenizer.js'
 import { make } from '../envs/registry.js'
@@ -31,21 +33,28 @@ export interface LanguageAgentStart {
  */
 export async function languageAgent(config: LanguageConfig, start: LanguageAgentStart): Promise<LanguagePolicy> {
   const { sampling, lora, tokensPerPass, checkpointing } = config
-  const model = await modelOf(config, start)
+  const { model, origin } = await modelOf(config, start)
   const stop = stopsOf(start.env)
   return languagePolicy(model, {
     sampling: { ...sampling, stop },
     lora,
+    origin,
     generator: start.generator,
     tokensPerPass,
     checkpointing,
   })
 }
 
-async function modelOf({ model, fresh }: LanguageConfig, start: LanguageAgentStart): Promise<LanguageModel> {
+/** A model, and the digest of its files where they are no run's: those stay as they are. */
+interface FoundModel {
+  readonly model: LanguageModel
+  readonly origin?: string
+}
+
+async function modelOf({ model, fresh }: LanguageConfig, start: LanguageAgentStart): Promise<FoundModel> {
   if (model === undefined) {
     const { texts, vocabulary, ...shape } = fresh
-    return newLanguageModel(shape, await tokenizerFor(start.env, texts, vocabulary), start.generator)
+    return { model: newLanguageModel(shape, await tokenizerFor(start.env, texts, vocabulary), start.generator) }
   }
   const { path, update } = runAt(model)
   if (!existsSync(join(path, 'config.yaml'))) {
@@ -56,7 +65,8 @@ async function modelOf({ model, fresh }: LanguageConfig, start: LanguageAgentSta
     }
     // No revision of the hub is meant: digits alone are an update.
     if (update !== undefined) throw new UsageError(`agent.model: ${model}: no run is at ${path} any more`)
-    return loadLanguageModel(model)
+    const folder = await modelFiles(model)
+    return { model: await loadLanguageModel(folder), origin: await modelDigest(folder) }
   }
   const policy = await start.policyOfRun(model).catch((error) => {
     throw error instanceof UsageError ? new UsageError(`agent.model: ${error.message}`, { cause: error }) : error
@@ -64,7 +74,7 @@ async function modelOf({ model, fresh }: LanguageConfig, start: LanguageAgentSta
   if (!(policy instanceof LanguagePolicy)) throw new UsageError(`agent.model: ${model} is a run of no language model`)
   const released = policy.release()
   policy.close()
-  return released
+  return { model: released }
 }
 
 /** Behind which texts a completion ends there. */

@@ -201,7 +201,10 @@ async function loadHere(name: string, measured?: MeasuredSampling): Promise<Load
   const policy = await policyOf({ ...config, agent: acting }, start)
   if (!checkpoint) return { policy, path, config, update: 0, memory: [] }
   try {
-    await restorePolicy(policy, checkpoint.state)
+    // Where all weights were learned, they are all in the checkpoint: what they began from no longer matters.
+    const { tensors, values } = checkpoint.state
+    const onTop = config.agent.type === 'language' && config.agent.lora !== undefined
+    await restorePolicy(policy, onTop ? { tensors, values } : { tensors })
   } catch (error) {
     policy.close()
     throw naming(file, error)

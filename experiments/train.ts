@@ -492,7 +492,13 @@ async function stateOf<O, A>(
     ...prefixed(learned.tensors, LEARNER),
     ...prefixed(opponents?.tensors() ?? {}, POOL),
   }
-  const values = { returns: [...returns], learner: learned.values, ...(envs.length > 0 && { envs }) }
+  const { origin } = policy
+  const values = {
+    returns: [...returns],
+    learner: learned.values,
+    ...(envs.length > 0 && { envs }),
+    ...(origin && { origin }),
+  }
   return { update, episodes, steps, tensors, values }
 }
 
@@ -530,9 +536,17 @@ function below(tensors: Readonly<Record<string, HostTensor>>, prefix: string): R
 
 /**
  * Puts a checkpoint's parameters into a policy.
- * @throws CheckpointMismatchError if they are of another network
+ * @throws CheckpointMismatchError if they are of another network, or learned on top of another model
  */
-export async function restorePolicy(policy: Policy, { tensors }: Pick<TrainState, 'tensors'>): Promise<void> {
+export async function restorePolicy(
+  policy: Policy,
+  { tensors, values }: Pick<TrainState, 'tensors'> & Partial<Pick<TrainState, 'values'>>,
+): Promise<void> {
+  const origin = values?.origin
+  if (origin !== undefined && origin !== policy.origin) {
+    const wayOut = 'Put the files back, or name in config.yaml the revision of the hub that it was'
+    throw new CheckpointMismatchError('agent.model', `not the model that the run began from. ${wayOut}`)
+  }
   const saved = new Set(Object.keys(tensors).filter((name) => name.startsWith(POLICY)))
   for (const [name, variable] of Object.entries(policy.parameters)) {
     const tensor = tensors[POLICY + name]

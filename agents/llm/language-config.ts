@@ -23,6 +23,7 @@ const drawn = {
   topP: z.number().positive().max(1).describe('only the likeliest tokens of this probability together are drawn from'),
   repetitionPenalty: z.number().positive().describe('logits of tokens that were there are divided by it'),
   maxNewTokens: positive.describe('tokens of a completion, at most'),
+  maxLength: positive.describe('tokens of a prompt and its completion together, at most; the context unless given'),
 }
 
 const samplingConfig = z.strictObject({
@@ -31,6 +32,7 @@ const samplingConfig = z.strictObject({
   topP: drawn.topP.default(1),
   repetitionPenalty: drawn.repetitionPenalty.default(1),
   maxNewTokens: drawn.maxNewTokens.default(256),
+  maxLength: drawn.maxLength.exactOptional(),
 })
 
 /** How a language agent completes where it is measured: what differs from its `sampling`. */
@@ -40,6 +42,7 @@ export const measuredSamplingConfig = z.strictObject({
   topP: drawn.topP.exactOptional(),
   repetitionPenalty: drawn.repetitionPenalty.exactOptional(),
   maxNewTokens: drawn.maxNewTokens.exactOptional(),
+  maxLength: drawn.maxLength.exactOptional(),
 })
 
 export type MeasuredSampling = z.infer<typeof measuredSamplingConfig>

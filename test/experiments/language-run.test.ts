@@ -184,6 +184,40 @@ describe('a run of a language model', () => {
     expect(without(stopped)).toEqual(without(whole))
   })
 
+  it('from a model folder goes on only with the model that it began from', async () => {
+    const source = join(folder, 'source')
+    const put = async (run: string) => {
+      const { policy } = await loadPolicy(run)
+      const model = (policy as unknown as LanguagePolicy).release()
+      policy.close()
+      await model.save(source)
+      model.dispose()
+    }
+    await put(first)
+    const agent = { type: 'language', model: source, sampling: { ...sampling, maxLength: 75 } }
+    const kept = { ...explore, agent, checkpointEvery: 1, budget: { updates: 1 } }
+    const goOn = async (run: string) => {
+      const overrides = [{ flag: '--set budget.updates', path: ['budget', 'updates'], value: 2 }]
+      await lastValueFrom(runExperiment(openRun(run, { overrides })).pipe(toArray()))
+    }
+    const whole = await trained({ ...kept, name: 'onto', budget: { updates: 2 } }, join(folder, 'onto-whole'))
+    const same = await trained({ ...kept, name: 'onto' }, join(folder, 'onto'))
+    const adapted = { ...agent, lora: { rank: 2 } }
+    const other = await trained({ ...kept, name: 'onto-adapted', agent: adapted }, join(folder, 'onto-adapted'))
+    await put(first) // the same files again
+    await goOn(same)
+    const updates = (run: string) => eventsIn(run).filter(({ type }) => type === 'update')
+    expect(updates(same)).toEqual(updates(whole))
+    expect(updates(whole)[1]).toMatchObject({ metrics: { kl: expect.any(Number) } })
+
+    await put(`${first}@0`)
+    const refusal = /\.safetensors: .*agent\.model: not the model that the run began from\. Put the files back/
+    await expect(goOn(other)).rejects.toThrow(refusal)
+    await expect(loadPolicy(other)).rejects.toThrow(refusal)
+    const { policy } = await loadPolicy(same) // all its weights are its own
+    policy.close()
+  })
+
   it('goes out as a folder that is loaded again', async () => {
     const out = join(folder, 'model')
     const said: string[] = []

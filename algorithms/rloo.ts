@@ -80,7 +80,8 @@ interface Sequence<O, A> {
  * Where `maskTruncated` leaves nothing of a batch to learn from, the update makes no step, and tells of no loss.
  *
  * Metrics, named as TRL names them: `loss`, `reward`, `reward_std`, `frac_reward_zero_std` (groups that teach nothing),
- * `kl` (with a penalty), `entropy`, `clip_ratio` (with a ratio), `grad_norm`, `learning_rate`.
+ * `kl` (with a penalty), `entropy`, `clip_ratio/low_mean`, `…/high_mean` and `…/region_mean` (with a ratio: the shares that were
+ * clipped from below, from above and in all), `grad_norm`, `learning_rate`.
  *
  * @example
  * train({ env: 'CartPole-v1', agent: mlpPolicy, algorithm: rloo({ group: 8 }), budget: { episodes: 1000 }, seed: 0 })
@@ -185,7 +186,9 @@ class RlooLearner<O, A> implements Learner<O, A> {
     const differentiated = this.#policy.differentiate(rows, ({ logProbs, entropies }) => {
       const { policyLoss, clipped } = policyGradientLoss(this.#config, logProbs, old, advantages, counts)
       parts.entropy = tf.keep(tf.mean(entropies))
-      if (clipped) parts.clip_ratio = tf.keep(tf.mean(clipped))
+      for (const [side, shares] of Object.entries(clipped ?? {})) {
+        parts[`clip_ratio/${side}_mean`] = tf.keep(tf.mean(shares))
+      }
       if (!reference || klIn === 'reward') return policyLoss
       return tf.add(policyLoss, tf.mul(k3Loss(logProbs, reference, counts), klCoefficient))
     })
@@ -216,7 +219,8 @@ class RlooLearner<O, A> implements Learner<O, A> {
 }
 
 /**
- * The loss of a batch without its KL term, and for the ratio forms which of them were clipped (0 or 1 each).
+ * The loss of a batch without its KL term, and for the ratio forms which of them were clipped (0 or 1 each): at 1 − ε, at 1 + ε,
+ * and at either.
  * @param logProbs    [choices] of the present policy, differentiable
  * @param old         [choices] of the policy that sampled
  * @param advantages  [sequences]
@@ -228,7 +232,7 @@ export function policyGradientLoss(
   old: Float32Array,
   advantages: ArrayLike<number>,
   counts: readonly number[],
-): { policyLoss: tf.Scalar; clipped?: tf.Tensor } {
+): { policyLoss: tf.Scalar; clipped?: Readonly<Record<'low' | 'high' | 'region', tf.Tensor>> } {
   if (ratio === 'none') {
     const A = tf.tensor1d(perChoice(advantages, counts))
     return { policyLoss: tf.div(tf.neg(tf.sum(tf.mul(logProbs, A))), counts.length) }
@@ -238,8 +242,9 @@ export function policyGradientLoss(
   const A = tf.tensor1d(ratio === 'token' ? perChoice(advantages, counts) : Float32Array.from(advantages))
   const within = tf.clipByValue(ratios, 1 - clip, 1 + clip)
   const objective = tf.minimum(tf.mul(ratios, A), tf.mul(within, A))
-  const clipped = tf.cast(tf.less(tf.mul(within, A), tf.mul(ratios, A)), 'float32')
-  return { policyLoss: tf.neg(tf.mean(objective)), clipped }
+  const region = tf.cast(tf.less(tf.mul(within, A), tf.mul(ratios, A)), 'float32')
+  const low = tf.mul(region, tf.cast(tf.less(A, 0), 'float32'))
+  return { policyLoss: tf.neg(tf.mean(objective)), clipped: { low, high: tf.sub(region, low), region } }
 }
 
 /** Mean over sequences of the mean over their choices of k3, an unbiased and positive estimate of KL(π, π_ref).

@@ -81,8 +81,11 @@ function describeLosses(model: string): void {
       old,
     ).map(Math.exp)
     expectClose(ratios, sequence_ratio.ratios)
-    const beyond = ratios.map((ratio, i) => (A[i]! > 0 ? ratio > 1 + clip : ratio < 1 - clip) as unknown as number)
-    expect(Array.from(clipped!.dataSync())).toEqual(Array.from(beyond))
+    const low = Array.from(ratios, (ratio, i) => Number(A[i]! < 0 && ratio < 1 - clip))
+    const high = Array.from(ratios, (ratio, i) => Number(A[i]! > 0 && ratio > 1 + clip))
+    expect(Array.from(clipped!.low.dataSync())).toEqual(low)
+    expect(Array.from(clipped!.high.dataSync())).toEqual(high)
+    expect(Array.from(clipped!.region.dataSync())).toEqual(low.map((share, i) => share + high[i]!))
   })
 
   it(`the loss of clipped token ratios with k3 (${model})`, () => {

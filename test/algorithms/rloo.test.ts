@@ -2,7 +2,7 @@ import { lastValueFrom, toArray } from 'rxjs'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { mlpPolicy } from '../../agents/mlp/mlp-policy.js'
 import { NonFiniteError } from '../../algorithms/algorithm.js'
-import { rloo } from '../../algorithms/rloo.js'
+import { policyGradientLoss, rloo } from '../../algorithms/rloo.js'
 import '../../envs/classic-control/cart-pole.js'
 import { train } from '../../experiments/train.js'
 import { useBackend } from '../../tensors/backend.js'
@@ -51,7 +51,8 @@ describe('rloo', () => {
     expectClose(gradients[0]!['policy/0/kernel']!, kernel)
     expectClose(gradients[0]!['policy/0/bias']!, bias)
     expect(metrics).toMatchObject({ reward: 2.25, frac_reward_zero_std: 0.5 })
-    if (ratio !== 'none') expect(metrics.clip_ratio).toBe(0)
+    const shares = { 'clip_ratio/low_mean': 0, 'clip_ratio/high_mean': 0, 'clip_ratio/region_mean': 0 }
+    if (ratio !== 'none') expect(metrics).toMatchObject(shares)
   })
 
   it('learns nothing from a sequence that a limit cut off, whose reward still counts for the other', async () => {
@@ -95,10 +96,20 @@ describe('rloo', () => {
     }
   })
 
+  it('tells which ratios were clipped from below and which from above: those that would go further', () => {
+    const old = Float32Array.of(0, 0, 0, 0, 0)
+    const ratios = [0.5, 1.5, 0.5, 1.5, 1.1]
+    const logProbs = tf.tensor1d(ratios.map(Math.log))
+    const { clipped } = policyGradientLoss({ ratio: 'token', clip: 0.2 }, logProbs, old, [1, -1, 2], [2, 2, 1])
+    expect(Array.from(clipped!.low.dataSync())).toEqual([0, 0, 1, 0, 0])
+    expect(Array.from(clipped!.high.dataSync())).toEqual([0, 1, 0, 0, 0])
+    expect(Array.from(clipped!.region.dataSync())).toEqual([0, 1, 1, 0, 0])
+  })
+
   it('clips over several epochs: steps of a large rate are cut short', async () => {
     const learner = rloo({ group: 2, ratio: 'token', epochs: 8, learningRate: 0.3 }).start(inner)
     const metrics = await learner.update(batch())
-    expect(metrics.clip_ratio).toBeGreaterThan(0)
+    expect(metrics['clip_ratio/region_mean']).toBeGreaterThan(0)
     expect(learner.state().values).toMatchObject({ steps: 8, updates: 1 })
   })
 

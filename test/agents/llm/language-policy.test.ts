@@ -471,7 +471,17 @@ describe('Learning from text', () => {
     [
       'rloo',
       rloo({ group: 4, groupsPerUpdate: 2, ratio: 'token', klCoefficient: 0.1 }),
-      ['frac_reward_zero_std', 'kl', 'entropy', 'loss', 'grad_norm', 'learning_rate'],
+      [
+        'frac_reward_zero_std',
+        'clip_ratio/low_mean',
+        'clip_ratio/high_mean',
+        'clip_ratio/region_mean',
+        'kl',
+        'entropy',
+        'loss',
+        'grad_norm',
+        'learning_rate',
+      ],
     ],
     [
       'reinforce',

@@ -6,7 +6,7 @@ import { LanguagePolicy, languagePolicy } from '../agents/llm/language-policy.js
 import { modelDigest } from '../agents/llm/model-digest.js'
 import { modelFiles } from '../agents/llm/model-files.js'
 import { Tokenizer } from '../agents/llm/tokenizer.js'
-import { trainTokenizer } from '../agents/llm/train-tokenizer.js'
+import { type TokenizerTraining, trainTokenizer } from '../agents/llm/train-tokenizer.js'
 import { make } from '../envs/registry.js'
 import type { PCG64 } from '../envs/seeding.js'
 import { Completion } from '../envs/spaces/completion.js'
@@ -53,8 +53,9 @@ interface FoundModel {
 
 async function modelOf({ model, fresh }: LanguageConfig, start: LanguageAgentStart): Promise<FoundModel> {
   if (model === undefined) {
-    const { texts, vocabulary, ...shape } = fresh
-    return { model: newLanguageModel(shape, await tokenizerFor(start.env, texts, vocabulary), start.generator) }
+    const { texts, vocabulary, digits, ...shape } = fresh
+    const tokenizer = await tokenizerFor(start.env, texts, { vocabularySize: vocabulary, digits })
+    return { model: newLanguageModel(shape, tokenizer, start.generator) }
   }
   const { path, update } = runAt(model)
   if (!existsSync(join(path, 'config.yaml'))) {
@@ -85,7 +86,7 @@ function stopsOf(spec: EnvSpec): readonly string[] {
   return actionSpace instanceof Completion ? actionSpace.stop : []
 }
 
-async function tokenizerFor(spec: EnvSpec, count: number, vocabularySize: number): Promise<Tokenizer> {
+async function tokenizerFor(spec: EnvSpec, count: number, training: TokenizerTraining): Promise<Tokenizer> {
   const made = make(spec)
   try {
     const env = textEnvOf(made)
@@ -94,7 +95,7 @@ async function tokenizerFor(spec: EnvSpec, count: number, vocabularySize: number
       ...env.promptOf(task, index).map(({ content }) => content),
       env.goldOf(task, index) ?? '',
     ])
-    return new Tokenizer(trainTokenizer(texts, { vocabularySize }))
+    return new Tokenizer(trainTokenizer(texts, training))
   } finally {
     made.close()
   }

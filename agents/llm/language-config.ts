@@ -12,6 +12,10 @@ const freshConfig = z.strictObject({
   keyHeads: positive.default(4).describe('of keys and values; query heads share them in groups'),
   context: positive.default(256).describe('tokens that it can look back on'),
   vocabulary: z.int().min(264).default(512).describe('tokens, at most: bytes, and what is merged of them'),
+  digits: z
+    .literal([1, 2, 3])
+    .default(1)
+    .describe('digits that a token may have: 1, as Qwen2’s, or up to 3, as Llama 3’s'),
   texts: positive
     .default(2000)
     .describe("of the environment's tasks, whose prompts and gold answers the tokenizer is trained on"),

@@ -10,6 +10,8 @@ const { SplitPreTokenizer } = library as unknown as {
 export interface TokenizerTraining {
   /** Tokens in all: 256 bytes, then merges, then special tokens. Fewer if the texts have no more pairs to merge. */
   readonly vocabularySize: number
+  /** Digits that a token may have: 1, as Qwen2's tokens, or up to 3, as Llama 3's. Default 1. */
+  readonly digits?: 1 | 2 | 3
   /** Special tokens beside `<|endoftext|>`, `<|im_start|>`, `<|im_end|>` and `<|pad|>`. */
   readonly specialTokens?: readonly string[]
 }
@@ -27,16 +29,16 @@ const chatTemplate = `{%- for message in messages %}
   {{- '<|im_start|>assistant\\n' }}
 {%- endif %}`
 
-/** Where Qwen2's tokenizer cuts text before merging: words with the space before them, single digits, punctuation, space. */
-const split = {
+/** Where Qwen2's tokenizer cuts text before merging: words with the space before them, digits, punctuation, space. Llama 3's
+ *  differs in the digits alone. */
+const splitBy = (digits: number) => ({
   type: 'Split',
   pattern: {
-    Regex:
-      "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+    Regex: `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}${digits === 1 ? '' : `{1,${digits}}`}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`,
   },
   behavior: 'Isolated',
   invert: false,
-}
+})
 const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: false, use_regex: false }
 
 /**
@@ -49,12 +51,14 @@ const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: fa
  *
  * @returns files that load with `new Tokenizer(files)`, and with other tools once written: ids of bytes in GPT-2's order
  * from 0, then merges, then special tokens; a turn of the ChatML template ends with `<|im_end|>`, which is `eos_token`
- * @throws RangeError if the vocabulary has no room for the bytes and the special tokens, or a special token is a token already
+ * @throws RangeError for other digits, if the vocabulary has no room for the bytes and the special tokens, or a special token is a token already
  */
 export function trainTokenizer(
   texts: Iterable<string>,
-  { vocabularySize, specialTokens = [] }: TokenizerTraining,
+  { vocabularySize, digits = 1, specialTokens = [] }: TokenizerTraining,
 ): TokenizerFiles {
+  if (![1, 2, 3].includes(digits)) throw new RangeError(`trainTokenizer: digits ${digits} is neither 1 nor 2 nor 3`)
+  const split = splitBy(digits)
   const special = [...new Set([...chatTokens, ...specialTokens])]
   const least = byteCharacters.length + special.length
   if (!Number.isInteger(vocabularySize) || vocabularySize < least) {
@@ -63,7 +67,7 @@ export function trainTokenizer(
       `trainTokenizer: expected a vocabularySize of at least ${least} (${parts}), not ${vocabularySize}`,
     )
   }
-  const { vocabulary, merges } = learnedMerges(piecesOf(texts, special), vocabularySize - special.length)
+  const { vocabulary, merges } = learnedMerges(piecesOf(texts, special, split), vocabularySize - special.length)
   const unusable = special.find((token) => token === '' || vocabulary.has(token))
   if (unusable !== undefined) {
     const reason = unusable === '' ? 'is empty' : 'is an ordinary token already'
@@ -117,7 +121,7 @@ export function trainTokenizer(
 }
 
 /** How often each piece stands in the texts, special tokens apart. */
-function piecesOf(texts: Iterable<string>, special: readonly string[]): ReadonlyMap<string, number> {
+function piecesOf(texts: Iterable<string>, special: readonly string[], split: object): ReadonlyMap<string, number> {
   const splitter = new SplitPreTokenizer(split)
   const longestFirst = special.filter(Boolean).sort((a, b) => b.length - a.length)
   const counts = new Map<string, number>()

@@ -1,28 +1,43 @@
 import { show } from '../../envs/env.js'
+import type { PCG64 } from '../../envs/seeding.js'
 import type { Message } from '../../envs/spaces/conversation.js'
 import { readCountdownPrompt } from '../../envs/text/countdown/prompt.js'
 import { countdownTrace } from '../../envs/text/countdown/trace.js'
 import type { Agent } from '../agent.js'
 
 /**
- * Solves Countdown: reads the task out of the prompt, in any form, and answers with a {@link countdownTrace}. Where no
- * expression reaches the target it says so, without an answer. Draws nothing: the same prompt is always answered the same.
+ * Solves Countdown: reads the task out of the prompt, in any form, and answers with a {@link countdownTrace}, a brief one to a
+ * brief prompt. Where no expression reaches the target it says so, without an answer.
+ *
+ * Greedy, the same prompt is always answered the same. Otherwise the solver meets the numbers in an order that is drawn, and so
+ * finds one solution or another: whoever imitates it learns that there are several.
  *
  * @throws from `act`, TypeError for a conversation that asks no Countdown question, RangeError for a task beyond the
  * solver's six numbers
  */
 export function countdownSolver(): Agent<readonly Message[], string> {
   return {
-    act: (observations) =>
-      observations.map((conversation) => {
-        const { task, thinking } = expectCountdown('countdownSolver', conversation)
+    act: (observations, { greedy, generators }) =>
+      observations.map((conversation, i) => {
+        const { task, thinking, brief } = expectCountdown('countdownSolver', conversation)
+        const { numbers, target } = task
+        const met = greedy ? task : { numbers: shuffled(numbers, generators[i]!), target }
         const trace =
-          countdownTrace(task) ??
-          `No expression of ${task.numbers.join(', ')} that uses each of them once equals ${task.target}.\n</think>\n` +
+          countdownTrace(met, brief) ??
+          `No expression of ${numbers.join(', ')} that uses each of them once equals ${target}.\n</think>\n` +
             'There is no answer.'
         return { action: thinking ? trace : `<think>${trace}`, choices: [], logProbs: [] }
       }),
   }
+}
+
+function shuffled(numbers: readonly number[], random: PCG64): number[] {
+  const order = [...numbers]
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = random.integers(0, i + 1)
+    ;[order[i], order[j]] = [order[j]!, order[i]!]
+  }
+  return order
 }
 
 /** The task of a Countdown prompt.

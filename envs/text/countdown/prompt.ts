@@ -60,24 +60,26 @@ export function countdownMessages(task: CountdownTask, additions: CountdownPromp
 }
 
 /**
- * The task that a conversation's first Countdown question is about, whatever form it has, and whether a `<think>` stands
- * open at its end, in which a completion goes on; undefined where there is no such question.
+ * The task that a conversation's first Countdown question is about, whatever form it has, whether that is the brief one, and
+ * whether a `<think>` stands open at its end, in which a completion goes on; undefined where there is no such question.
  */
 export function readCountdownPrompt(
   conversation: readonly Message[],
-): { readonly task: CountdownTask; readonly thinking: boolean } | undefined {
+): { readonly task: CountdownTask; readonly thinking: boolean; readonly brief: boolean } | undefined {
   for (const { content } of conversation) {
     const task = readCountdownQuestion(content)
-    if (task) return { task, thinking: isThinking(conversation.at(-1)!) }
+    if (task) return { task, thinking: isThinking(conversation.at(-1)!), brief: briefQuestion.test(content) }
   }
   return undefined
 }
+
+const briefQuestion = /^(\d+(?:,\d+)*)=(-?\d+)(?==|\n)/
 
 /** The task that a text asks about, in any form. */
 export function readCountdownQuestion(text: string): CountdownTask | undefined {
   const [, numbers, target] =
     /Using the numbers \[(\d+(?:, \d+)*)\], create an equation that equals (-?\d+)\. /.exec(text) ??
-    /^(\d+(?:,\d+)*)=(-?\d+)(?==|\n)/.exec(text) ??
+    briefQuestion.exec(text) ??
     []
   return numbers === undefined ? undefined : { numbers: numbers.split(/, ?/).map(Number), target: Number(target) }
 }

@@ -6,7 +6,8 @@ import { type CountdownStep, type CountdownValue, countdownSolution } from './so
  * the numbers that are left, the whole expression, the answer. Every equation in it is true; values between are written as
  * fractions where they are no whole numbers (`8 / (1/3) = 24`). The same task always gets the same one.
  *
- * @param brief  the equations alone, a line each without spaces, for models so small that words are a burden
+ * @param brief  the expression alone, worked out one operation at a time (`(44+19)+35=63+35=98`), for models so small that
+ *   words are a burden; it comes first, so that the answer is a copy of it
  * @returns undefined where no expression reaches the target
  * @throws RangeError for a task that the solver refuses: more than six numbers, or too large ones
  * @example
@@ -22,8 +23,8 @@ export function countdownTrace(task: CountdownTask, brief = false): string | und
   const solution = countdownSolution(task)
   if (!solution) return undefined
   if (brief) {
-    const text = `\n${solution.steps.map(equation).join('\n')}\n</think>\n<answer>${solution.expression}</answer>`
-    return text.replaceAll(' ', '')
+    const { expression, steps } = solution
+    return `\n${workedOut(task, steps).join('=')}\n</think>\n<answer>${expression.replaceAll(' ', '')}</answer>`
   }
   const { expression, steps } = solution
   const left = task.numbers.map(String)
@@ -37,6 +38,38 @@ export function countdownTrace(task: CountdownTask, brief = false): string | und
     lines.push(`${equation(step)}, which ${then}.`)
   }
   return `\n${lines.join('\n')}\nSo the expression is ${expression}.\n</think>\n<answer> ${expression} </answer>`
+}
+
+/** A number, or an operation on two parts. */
+interface Part {
+  readonly value: CountdownValue
+  readonly step?: { readonly at: number; readonly operation: string; readonly parts: readonly [Part, Part] }
+}
+
+/** Without spaces the whole expression, then with each operation's value in its place, in order; last comes the value. */
+function workedOut({ numbers }: CountdownTask, steps: readonly CountdownStep[]): string[] {
+  const left: Part[] = numbers.map((number) => ({ value: [number, 1] }))
+  const take = (value: CountdownValue) =>
+    left.splice(
+      left.findIndex((part) => written(part.value) === written(value)),
+      1,
+    )[0]!
+  for (const [at, { left: a, right: b, operation, value }] of steps.entries()) {
+    const parts = [take(a), take(b)] as const
+    left.push({ value, step: { at, operation, parts } })
+  }
+  const texts = Array.from({ length: steps.length + 1 }, (_, done) => expressionOf(left[0]!, done).replaceAll(' ', ''))
+  return texts.filter((text, i) => text !== texts[i - 1]) // a fraction's value is written as the operation was
+}
+
+/** @param done  operations whose values stand for them */
+function expressionOf({ value, step }: Part, done: number): string {
+  if (!step || step.at < done) return written(value)
+  const [a, b] = step.parts.map((part) => {
+    const text = expressionOf(part, done)
+    return part.step && part.step.at >= done ? `(${text})` : bracketed(text)
+  })
+  return `${a} ${step.operation} ${b}`
 }
 
 function equation({ left, operation, right, value }: CountdownStep): string {

@@ -123,4 +123,16 @@ describe('Training a tokenizer', () => {
     expect(() => trainTokenizer([], { vocabularySize: 300, specialTokens: [''] })).toThrow(/"" is empty/)
     expect(() => trainTokenizer([], { vocabularySize: 300, specialTokens: ['a'] })).toThrow(/"a" is an ordinary token/)
   })
+
+  it('has numbers of one digit a token, or of as many as it is told to', () => {
+    const texts = ['123 + 45 = 168', '123 - 45 = 78'].flatMap((text) => Array<string>(20).fill(text))
+    const pieces = (digits: 1 | 2 | 3) => {
+      const tokenizer = new Tokenizer(trainTokenizer(texts, { vocabularySize: 300, digits }))
+      return Array.from(tokenizer.encode('123 + 45'), (token) => tokenizer.decode([token]))
+    }
+    expect(pieces(1)).toEqual(['1', '2', '3', ' +', ' ', '4', '5'])
+    expect(pieces(2)).toEqual(['12', '3', ' +', ' ', '45'])
+    expect(pieces(3)).toEqual(['123', ' +', ' ', '45'])
+    expect(() => trainTokenizer(texts, { vocabularySize: 300, digits: 4 as 3 })).toThrow('digits 4 is neither')
+  })
 })

@@ -41,6 +41,28 @@ describe('The Countdown solver', () => {
     expect(played.map(({ rewards, length }) => [rewards[0], length])).toEqual(played.map(() => [[1], 1]))
   })
 
+  it('draws which solution it finds unless it is greedy: right each time, the same for the same stream', async () => {
+    const env = countdownEnv({ numbers: 3, count: 30, prompt: 'brief' })
+    const tasks = await env.tasks()
+    const drawn = (seed: number) =>
+      tasks.map((task) => {
+        const generators = [new PCG64(seed)]
+        const [decision] = countdownSolver().act([env.promptOf(task)], { ...context, greedy: false, generators }) as [
+          Decision<string>,
+        ]
+        return decision.action
+      })
+    const all = [1, 2, 3, 4].map(drawn)
+    for (const answers of all) {
+      for (const [i, task] of tasks.entries()) expect(countdownScore(answers[i]!, task)).toBe(1)
+    }
+    expect(drawn(1)).toEqual(all[0])
+    const several = tasks.filter((_, i) => new Set(all.map((answers) => answers[i])).size > 1)
+    expect(several.length).toBeGreaterThan(tasks.length / 2)
+    const greedy = answers(tasks.map((task) => env.promptOf(task)))
+    expect(greedy).toEqual(tasks.map((task) => env.options.gold!(task)))
+  })
+
   it('says so where there is no solution, without an answer', () => {
     const task = { numbers: [44, 19, 35], target: 99 }
     const [completion] = answers([[{ role: 'text', content: countdownPrompt(task, 'base') }]])

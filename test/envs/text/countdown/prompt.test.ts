@@ -51,20 +51,21 @@ it.each(['base', 'chat'] as const)(
 )
 
 it('is read again in every form, also when the completion has begun', () => {
-  const texts = (['base', 'chat', 'brief'] as const).map((form) => [
-    { role: 'text' as const, content: countdownPrompt(task, form) },
-  ])
-  for (const told of texts) expect(readCountdownPrompt(told)).toEqual({ task, thinking: true })
+  const forms = ['base', 'chat', 'brief'] as const
+  const texts = forms.map((form) => [{ role: 'text' as const, content: countdownPrompt(task, form) }])
+  for (const [i, told] of texts.entries()) {
+    expect(readCountdownPrompt(told)).toEqual({ task, thinking: true, brief: forms[i] === 'brief' })
+  }
   const [base] = texts.map(([message]) => message!.content)
   const behind = (role: 'text' | 'assistant', content: string) => [{ role, content }]
-  expect(readCountdownPrompt(behind('text', `${base} 44 + 19`))).toEqual({ task, thinking: true })
-  expect(readCountdownPrompt(behind('text', `${base} </think> So`))).toEqual({ task, thinking: false })
+  expect(readCountdownPrompt(behind('text', `${base} 44 + 19`))).toEqual({ task, thinking: true, brief: false })
+  expect(readCountdownPrompt(behind('text', `${base} </think> So`))).toEqual({ task, thinking: false, brief: false })
   const messages = countdownMessages(task, { answer: '1', instruction: 'x' })
-  expect(readCountdownPrompt(messages)).toEqual({ task, thinking: false })
+  expect(readCountdownPrompt(messages)).toEqual({ task, thinking: false, brief: false })
   const begun = {
     role: 'assistant' as const,
     content: '<think> Using the numbers [1, 2], create an equation that equals 3. ',
   }
-  expect(readCountdownPrompt([...messages, begun])).toEqual({ task, thinking: true })
+  expect(readCountdownPrompt([...messages, begun])).toEqual({ task, thinking: true, brief: false })
   expect(readCountdownPrompt([{ role: 'user', content: 'What is 2+3?' }])).toBeUndefined()
 })

@@ -29,10 +29,11 @@ it('has nothing to work out for a single number, and nothing to say without a so
   expect(() => countdownTrace({ numbers: [1, 2, 3, 4, 5, 6, 7], target: 28 })).toThrow('the solver takes 1 to 6')
 })
 
-it('says in brief the equations and the answer', () => {
-  expect(countdownTrace({ numbers: [44, 19, 35], target: 98 }, true)).toBe(
-    '\n44+19=63\n35+63=98\n</think>\n<answer>35+(44+19)</answer>',
-  )
+it('says in brief the expression, worked out one operation at a time, and the answer', () => {
+  const brief = (...numbers: number[]) => countdownTrace({ numbers: numbers.slice(1), target: numbers[0]! }, true)
+  expect(brief(98, 44, 19, 35)).toBe('\n35+(44+19)=35+63=98\n</think>\n<answer>35+(44+19)</answer>')
+  expect(brief(24, 3, 3, 8, 8)).toBe('\n8/(3-(8/3))=8/(1/3)=24\n</think>\n<answer>8/(3-(8/3))</answer>')
+  expect(brief(7, 7)).toBe('\n7\n</think>\n<answer>7</answer>')
 })
 
 const tasks = fc.record({
@@ -47,7 +48,9 @@ it('is right, and every equation in it true, wherever there is a solution', () =
       expect(trace === undefined).toBe(solveCountdown(task) === undefined)
       if (trace === undefined) return
       expect(countdownScore(trace, task)).toBe(1)
-      expect(countdownScore(countdownTrace(task, true)!, task)).toBe(1)
+      const brief = countdownTrace(task, true)!
+      expect(countdownScore(brief, task)).toBe(1)
+      expect(processCompleteness(brief).total).toBe(task.numbers.length > 1 ? 1 : 0)
       const { equations, correct } = processCompleteness(trace).parts
       expect(correct).toBe(equations)
       expect(equations > 0).toBe(task.numbers.length > 1)

@@ -41,8 +41,8 @@ export interface EnvDefinition {
   readonly maxEpisodeSteps?: number
   /** The mean return over 100 episodes from which the task counts as solved. */
   readonly rewardThreshold?: number
-  /** What a comparison across environments counts as 1, for a mean return in this spec. A text environment's highest reward
-   *  is taken unless given: see {@link referenceOf}. */
+  /** The mean return that a comparison across environments counts as 1. Of a text environment it is the highest reward, unless
+   *  given. */
   readonly reference?: (spec: EnvSpec) => ReferenceScore
   /** What the option `split` can be beside these options, where tasks are kept apart: measuring takes `test` unless told
    *  otherwise. */

@@ -70,7 +70,7 @@ describeGolden('the form of answers on GSM8K', () => {
     const folders = { base: 'sft/gsm8k-format-tiny-sft/seed-1@0', rloo: 'rloo/gsm8k-format-tiny/seed-1' }
     for (const stage of ['base', 'rloo'] as const) {
       const { policy, config } = await loadPolicy(join(runs, folders[stage]))
-      const env = { id: 'GSM8K-v1', options: { ...config.env.options, split: 'test' } }
+      const env = { id: 'GSM8K-v1', options: { ...config.env.options, split: 'test' }, wrappers: [] }
       for (const mode of MODES) {
         const measured = await evaluate({ env, agent: policy, episodes: PROBLEMS, greedy: mode === 'greedy', seed: 0 })
         const { format, correct, strict, characters, reward } = found.seeds[0]!.scores[stage][mode]

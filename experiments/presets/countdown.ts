@@ -36,8 +36,8 @@ const imitation = (updates: number): Preset['config'] => ({
 const fromRewards: Preset['config'] = {
   ...tinyCountdown,
   agent: { type: 'language', model: 'countdown-tiny-sft', sampling },
-  budget: { updates: 250 },
-  evaluation: evaluation(125),
+  budget: { updates: 300 },
+  evaluation: evaluation(100),
 }
 
 /** Countdown-v1. */
@@ -50,10 +50,10 @@ export const countdownPresets = {
     config: {
       ...tinyCountdown,
       agent: tinyModel,
-      algorithm: imitation(600),
+      algorithm: imitation(500),
       demonstrator: 'solver',
-      budget: { updates: 600 },
-      evaluation: evaluation(300),
+      budget: { updates: 500 },
+      evaluation: evaluation(250),
     },
   },
   'countdown-tiny': {
@@ -68,6 +68,7 @@ export const countdownPresets = {
         groupsPerUpdate: 16,
         normalizeAdvantages: true,
         learningRate: 0.0001,
+        schedule: { shape: 'linear', updates: 300, end: 0.1 },
         maxGradientNorm: 1,
       },
     },
@@ -82,6 +83,7 @@ export const countdownPresets = {
         baseline: 'none',
         whiten: true,
         learningRate: 0.0001,
+        schedule: { shape: 'linear', updates: 300, end: 0.1 },
         maxGradientNorm: 1,
         episodesPerUpdate: 128,
       },

@@ -57,7 +57,7 @@ export const languageConfig = z.strictObject({
     .string()
     .optional()
     .describe(
-      'where the weights come from: a run folder (its newest checkpoint when the run begins) or RUN@UPDATE, a model folder of Hugging Face’s form, org/name[@revision] of its hub, or a preset, which rxgym train trains first; fresh unless given. {seed} in it stands for the seed of the run',
+      'where the weights come from: a run folder (its newest checkpoint when the run begins) or RUN@UPDATE, a model folder of Hugging Face’s form, org/name[@revision] of its hub, or a preset, which rxgym train and compare train first; fresh unless given. {seed} in it stands for the seed of the run',
     ),
   fresh: freshConfig.prefault({}).describe('the shape of a fresh model, Qwen2’s'),
   sampling: samplingConfig.prefault({}).describe('how completions are drawn'),

@@ -80,6 +80,9 @@ describe('progress', () => {
     expect(text).toMatch(/after update 5: evaluated mean return 120\.3 \(95% interval 110\.0 to 130\.1\)\n$/)
     progress.next({ type: 'evaluation', ...at, mean: 0.5, iqm: 0.5, interval: [0, 1], validationLoss: 1.23456 })
     expect(text).toMatch(/evaluated mean return 0\.50 \(95% interval 0\.00 to 1\.00\), validation loss 1\.235\n$/)
+    const parts = { format: 0.96, correctness: 0.123 }
+    progress.next({ type: 'evaluation', ...at, mean: 2, iqm: 2, interval: [1.9, 2.1], correct: 0.123, parts })
+    expect(text).toMatch(/mean return 2\.00 \(95% interval 1\.90 to 2\.10; 12\.3% right, 96\.0% in format\)\n$/)
   })
 
   it('fits the terminal, so that the line does not wrap', () => {

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import '../../../index.js'
 import { compareDomains, type DomainComparison } from '../../../experiments/bench/domains.js'
-import type { CompareEvent } from '../../../experiments/compare.js'
-import { loadConfig } from '../../../experiments/config.js'
+import { type CompareEvent, compare } from '../../../experiments/compare.js'
+import { type ExperimentConfig, loadConfig } from '../../../experiments/config.js'
 import { presetSets } from '../../../experiments/presets/presets.js'
 
 // The first stage with next to no training: workers, which are compiled, are given its configuration
@@ -23,7 +23,9 @@ vi.mock('../../../experiments/presets/presets.js', async (original) => {
     budget: { updates: 2 },
     evaluation: { every: 2, episodes: 10, greedy: false, options: { level: 1, split: 'test', count: 10 } },
   }
-  return { ...others, presets: { ...presets, 'arithmetic-tiny-sft': { ...stage, config } } }
+  const agent = { ...config.agent, fresh: { ...config.agent.fresh, context: 8 } }
+  const failing = { ...stage, config: { ...config, agent } }
+  return { ...others, presets: { ...presets, 'arithmetic-tiny-sft': { ...stage, config }, failing } }
 })
 
 const folder = mkdtempSync(join(tmpdir(), 'rxgym-domains-'))
@@ -123,6 +125,36 @@ describe('a comparison across domains', () => {
     events.length = 0
     expect((await run()).results).toEqual(found.results)
     expect(events.filter(({ type }) => type === 'begin')).toEqual([])
+  }, 60_000)
+})
+
+describe('a first stage', () => {
+  const begun: string[] = []
+  const both = (configs: readonly ExperimentConfig[], name: string) =>
+    compare({
+      ...{ configs, seeds: 1, folder: join(folder, name), report: false },
+      onEvent: (event) => event.type === 'begin' && begun.push(event.run.name),
+    })
+
+  it('that is itself compared is trained once, as it is compared', async () => {
+    begun.length = 0
+    const stage = loadConfig('arithmetic-tiny-sft', ['budget.updates=1'])
+    const { results, failures } = await both([loadConfig('arithmetic-tiny', words), stage], 'compared')
+    expect(failures).toEqual([])
+    expect(begun).toEqual(['arithmetic-tiny-sft', 'arithmetic-tiny'])
+    expect(results.tasks[0]!.configurations.map(({ name }) => name)).toEqual(['arithmetic-tiny', 'arithmetic-tiny-sft'])
+  }, 60_000)
+
+  it('that fails is told, and nothing starts from what it left', async () => {
+    begun.length = 0
+    const config = loadConfig('arithmetic-tiny', [...words, 'agent.model=failing'])
+    const { failures, stopped } = await both([config], 'failing')
+    expect(begun).toEqual(['failing'])
+    expect(stopped).toBe(false)
+    expect(failures).toEqual([
+      { name: 'failing', seed: 0, message: expect.stringContaining('context') },
+      { name: 'arithmetic-tiny', seed: 0, message: 'failing, which it starts from, failed' },
+    ])
   }, 60_000)
 })
 

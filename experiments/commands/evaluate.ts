@@ -67,7 +67,7 @@ export function evaluateCommand(): Command {
     .option(
       '--sampling <name=value>',
       "how a run's language model completes, in place of its own: temperature, topK, topP, repetitionPenalty, " +
-        'maxNewTokens (repeatable)',
+        'maxNewTokens, maxLength (repeatable)',
       samplingOption,
     )
     .option(

@@ -21,15 +21,15 @@ ${markdown(domainCells(results))}
 
 Start and score are means over runs. Normalised: the interquartile mean over runs of (score − random) / (reference − random), and its 95% interval from 2,000
 bootstrap resamples of the runs (of all domains: of the runs within each domain; Agarwal et al. 2021). The random agent's score and the reference count as known:
-the intervals are about seeds, and with three of them no more than from the lowest to the highest.
+the intervals are about seeds; with three of them, that of one domain is from the lowest score to the highest.
 "Starts from" is a stage that was trained before, for each seed its own, and from which both algorithms start: what they add is the way from start to score.
 
 ${domainNotes(results)
   .map((note) => `- ${note}`)
   .join('\n')}
 
-What this is not: an algorithm's best in each domain. Each preset has the rate and the batch that were found for it, the domains have different networks and
-budgets, and a reference in one of them is no harder or easier to reach than in another by any measure.
+What this is not: the best that an algorithm can do. Each preset has the rate and the batch that were found for it, networks and budgets differ from
+domain to domain, and nothing says that the reference of one domain is as hard to reach as that of another.
 
 ## Training
 

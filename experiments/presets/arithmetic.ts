@@ -41,7 +41,7 @@ export const arithmeticPresets = {
   },
   'arithmetic-tiny': {
     description:
-      'RLOO under the <reasoning>/<answer> reward from the model that arithmetic-tiny-sft leaves (trained first, if it is not there)',
+      'RLOO on Arithmetic under the XML reward from the model that arithmetic-tiny-sft leaves (trained first, if it is not there)',
     source: 'Ahmadian et al. 2024, eq. 8, on the reward of W. Brown’s GRPO demo; the numbers are from a search here',
     config: {
       ...fromRewards,
@@ -56,7 +56,7 @@ export const arithmeticPresets = {
     },
   },
   'arithmetic-tiny-reinforce': {
-    description: 'REINFORCE from the same model, under the same reward, with as many completions an update',
+    description: 'REINFORCE on Arithmetic from the same model as arithmetic-tiny, with as many completions an update',
     source: 'as arithmetic-tiny; whitened returns are compared with all of an update, not with those of the same task',
     config: {
       ...fromRewards,

@@ -19,6 +19,9 @@ export const presets: Readonly<Record<string, Preset>> = {
 /** A fifth of the training. */
 const shortChess = ['budget.updates=160', 'algorithm.schedule.updates=160', 'evaluation.every=40']
 
+/** Half of it. */
+const shortCountdown = ['budget.updates=150', 'algorithm.schedule.updates=150', 'evaluation.every=50']
+
 /** Presets that one name stands for in `rxgym compare`, each with the fields that differ there, as `--set` takes them. */
 export const presetSets: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   /** REINFORCE and RLOO in every kind of environment. */
@@ -27,8 +30,8 @@ export const presetSets: Readonly<Record<string, Readonly<Record<string, readonl
     'cartpole-rloo': [],
     'chess-reinforce': shortChess,
     'chess-rloo': shortChess,
-    'countdown-tiny-reinforce': [],
-    'countdown-tiny': [],
+    'countdown-tiny-reinforce': shortCountdown,
+    'countdown-tiny': shortCountdown,
     'arithmetic-tiny-reinforce': [],
     'arithmetic-tiny': [],
   },

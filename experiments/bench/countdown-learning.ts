@@ -393,10 +393,13 @@ function learningPicture(
     scoreCurve('RLOO', runs.map(later), 'episodes'),
   ]
   const over =
-    runs.length > 1 ? `interquartile mean and 95% interval over ${runs.length} seeds` : '95% interval over tasks'
+    runs.length > 1 ? `Interquartile mean and 95% interval over ${runs.length} seeds` : '95% interval over tasks'
   return learningCurveChart(curves, {
     ...{ axis: 'episodes', limits: [0, 1], labels: true, width: 820, height: 420 },
     title: 'Learning Countdown from nothing',
-    subtitle: `Mean reward of greedy completions on ${plural(tasks, 'held-out task')} over demonstrations, then tries: ${over}`,
+    subtitle: [
+      `Mean reward of greedy completions on ${plural(tasks, 'held-out task')}, over demonstrations and then tries`,
+      over,
+    ],
   })
 }

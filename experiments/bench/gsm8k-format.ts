@@ -308,11 +308,11 @@ function estimate(values: readonly number[]): Estimate {
 /** What RLOO's own completions were, over its updates. */
 function formatPicture(runs: readonly RunRecord[]): Promise<string> {
   const curves = [curveOf('in the form', 'format', runs), curveOf('right answer', 'correctness', runs)]
-  const over = runs.length > 1 ? `mean, lowest and highest of ${runs.length} seeds` : 'one seed'
+  const over = runs.length > 1 ? `Mean, lowest and highest of ${runs.length} seeds` : 'One seed'
   return learningCurveChart(curves, {
     ...{ axis: 'episodes', limits: [0, 1], labels: true, width: 820, height: 420 },
     title: 'RLOO under the XML reward, on GSM8K',
-    subtitle: `Share of the completions that it learns from, ${POINT} updates at a time: ${over}`,
+    subtitle: [`Share of the completions that it learns from, ${POINT} updates at a time`, over],
   })
 }
 

@@ -18,7 +18,8 @@ export interface LearningCurveOptions extends Size {
   /** Drawn as a dashed line. */
   readonly threshold?: number | undefined
   readonly title?: string
-  readonly subtitle?: string
+  /** Lines; one too long for the chart would squeeze it. */
+  readonly subtitle?: readonly string[]
   /** The values' range, where it is known; otherwise from 0, or the least, to above the greatest. */
   readonly limits?: readonly [number, number]
   /** Whether each line carries its name at its end; without it the page's own legend names them. */
@@ -60,7 +61,7 @@ export function learningCurveChart(curves: readonly Curve[], options: LearningCu
   return svgOf({
     width,
     height,
-    ...(title && { title: { text: title, ...(subtitle && { subtitle }) } }),
+    ...(title && { title: { text: title, ...(subtitle && { subtitle: [...subtitle] }) } }),
     layer: [
       ...thresholdLayers(threshold, limits),
       {

@@ -130,10 +130,11 @@ export function learningCurvePicture(task: TaskResult, curves: readonly Curve[])
     axis: 'episodes',
     threshold: task.rewardThreshold,
     title: `Learning ${task.env}`,
-    subtitle:
+    subtitle: [
       task.opponent === undefined
         ? `Mean return of the last 100 episodes: interquartile mean and 95% interval over ${plural(seeds, 'seed')}`
         : `Mean score against ${task.opponent}, win 1, draw 0, loss −1: ${seeds > 1 ? `interquartile mean and 95% interval over ${seeds} seeds` : '95% interval over games'}`,
+    ],
     ...(task.opponent !== undefined && { limits: SCORES }),
     labels: true,
     width: 820,

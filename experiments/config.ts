@@ -101,7 +101,9 @@ export const experimentConfig = z.strictObject({
         .describe("the environment's options wherever it is measured or played; those of training unless given"),
       sampling: measuredSamplingConfig
         .optional()
-        .describe('how a language model completes where it is measured or played: what differs from agent.sampling'),
+        .describe(
+          'how a language model completes where it is measured or played: what differs from agent.sampling. Of the likeliest tokens only repetitionPenalty and the limits tell',
+        ),
     })
     .optional()
     .describe('measure the policy on episodes of its own, before the first update and now and then'),

@@ -117,11 +117,9 @@ Examples:
       await importModules(flags.import)
       const named = await namedAgent(target, flags)
       try {
-        const plan = {
-          ...named,
-          ...(await extentOf(named, flags)),
-          greedy: !flags.sample && !named.draws && flags.samples === 1,
-        }
+        const greedy = !flags.sample && !named.draws && flags.samples === 1
+        if (greedy) await refuseDrawing(flags)
+        const plan = { ...named, ...(await extentOf(named, flags)), greedy }
         await (plan.tasks === undefined ? evaluateReturns(target, plan, flags) : evaluateText(target, plan, flags))
       } finally {
         named.agent.close?.()
@@ -174,6 +172,16 @@ async function measuredSampling(given: EvaluateFlags['sampling'] = {}): Promise<
     throw new UsageError(`--sampling: unknown "${key}".${didYouMean(key, known) || ` Known: ${known.join(', ')}.`}`)
   }
   throw new UsageError(`--sampling: ${issue?.path.join('.')}: ${issue?.message}`)
+}
+
+/** @throws UsageError for what says how tokens are drawn, where none are */
+async function refuseDrawing({ sampling = {} }: EvaluateFlags): Promise<void> {
+  const option = ['temperature', 'topK', 'topP'].find((name) => Object.hasOwn(sampling, name))
+  if (option === undefined) return
+  const { UsageError } = await import('../errors.js')
+  throw new UsageError(
+    `--sampling ${option}: changes nothing where the likeliest tokens are taken. Add --sample, or leave it out`,
+  )
 }
 
 /** How many episodes, and how many tasks there are. */

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander'
 import type { ExperimentConfig, Override } from '../config.js'
 import type { TrainEvent } from '../events.js'
+import type { Preset } from '../presets/preset.js'
 import type { RunFolder } from '../run-folder.js'
 import { collect, positiveNumber, wholeNumber } from './arguments.js'
 
@@ -172,13 +173,14 @@ async function trainedStage(experiment: string | undefined, flags: TrainFlags): 
   const { episodes: _, out: __, resume: ___, ...kept } = flags
   const code = found
     ? await trainAction(undefined, { ...kept, set: [], resume: run })
-    : await trainAction(agent.model, { ...kept, set: flags.set.filter(isPlace), seed, out: run })
+    : await trainAction(agent.model, { ...kept, set: placesOf(presets[agent.model]!, flags.set), seed, out: run })
   return code === EXIT.ok ? override : code
 }
 
-/** Whether an override says where data lies: of this machine, and the same for every stage. */
-function isPlace(override: string): boolean {
-  return /^(env|evaluation)\.options\.folder=/.test(override)
+/** The overrides that say where data lies: of this machine, and the same for a stage, which is measured only if its preset is. */
+function placesOf({ config }: Preset, overrides: readonly string[]): string[] {
+  const isPlace = 'evaluation' in config ? /^(env|evaluation)\.options\.folder=/ : /^env\.options\.folder=/
+  return overrides.filter((override) => isPlace.test(override))
 }
 
 /** What computes a run, how often it is kept, and where its data lies may be as they like; the rest decides its weights. */

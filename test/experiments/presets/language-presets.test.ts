@@ -88,7 +88,7 @@ describeGolden('a published recipe, with a tiny checkpoint in place of the real 
       const updates = events.filter((event) => event.type === 'update')
       expect(updates).toHaveLength(2)
       for (const { metrics } of updates)
-        for (const value of Object.values(metrics)) expect(value).toEqual(expect.any(Number))
+        for (const [name, value] of Object.entries(metrics)) expect(value, name).toSatisfy(Number.isFinite)
       expect(updates[0]!.metrics).toHaveProperty('loss')
       expect(events.at(-1)).toMatchObject({ type: 'end', update: 2 })
       const evaluations = events.filter((event) => event.type === 'evaluation')
@@ -147,7 +147,11 @@ describeGolden('a published recipe, with a tiny checkpoint in place of the real 
     mkdirSync(place)
     process.chdir(place)
     try {
-      const given = ['gsm8k-format-tiny', '--quiet', '--set', 'env.options.folder=nowhere']
+      const measured = 'evaluation={every: 20, options: {split: test}}'
+      const given = [
+        ...['gsm8k-format-tiny', '--quiet', '--set', 'env.options.folder=nowhere', '--set', measured],
+        ...['--set', 'evaluation.options.folder=nowhere'], // the stage is not measured
+      ]
       const begin = () => trainCommand().parseAsync(given, { from: 'user' })
       await expect(begin()).rejects.toThrow('nowhere: no such folder')
       expect(loadConfig(run).env.options).toMatchObject({ folder: 'nowhere' })
@@ -171,6 +175,9 @@ describeGolden('a published recipe, with a tiny checkpoint in place of the real 
       '--sampling: unknown "repetitionPenality". Did you mean "repetitionPenalty"?',
     )
     await expect(evaluated(out, '--sampling', 'topK=-1')).rejects.toThrow('--sampling: topK: ')
+    await expect(evaluated(out, '--sampling', 'temperature=0.5')).rejects.toThrow(
+      '--sampling temperature: changes nothing where the likeliest tokens are taken. Add --sample, or leave it out',
+    )
     await expect(evaluated('Countdown-v1', '--agent', 'solver', '--sampling', 'topK=1')).rejects.toThrow(
       '--sampling: solver is no run of a language model',
     )

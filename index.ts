@@ -16,6 +16,7 @@ export * from './agents/llm/language-model.js'
 export { LanguagePolicy, type LanguagePolicyOptions, languagePolicy } from './agents/llm/language-policy.js'
 export { type LoraConfig, loraConfig } from './agents/llm/lora.js'
 export { type ModelConfig, ModelFolderError } from './agents/llm/model-config.js'
+export { modelDigest } from './agents/llm/model-digest.js'
 export { modelFiles } from './agents/llm/model-files.js'
 export {
   type JsonObject,

@@ -19,7 +19,7 @@ export interface LanguagePolicyOptions {
   readonly sampling?: Omit<GenerateOptions, 'endTokens'>
   /** Learn adapters of these instead of all weights; needs `generator`. */
   readonly lora?: LoraConfig | undefined
-  /** {@link Policy.origin} */
+  /** {@link Policy.origin}: what {@link modelDigest} gives of the folder that the model was loaded from. */
   readonly origin?: string | undefined
   /** Draws the adapters' first weights. */
   readonly generator?: PCG64

@@ -1,3 +1,4 @@
+import type { LanguageConfig } from '../../agents/llm/language-config.js'
 import type { Estimate } from '../../algorithms/evaluate.js'
 import { presets } from '../presets/presets.js'
 import { plural, share } from '../report/numbers.js'
@@ -80,7 +81,8 @@ export function gsm8kFormatPage(found: Gsm8kFormat): string {
   const { command, machine, configs, parameters, problems, seeds, question, samples } = found
   const { sft, rloo } = seeds[0]!.trained
   const { agent } = configs.sft
-  const limit = agent.type === 'language' ? agent.sampling.maxNewTokens : 0
+  // of a preset with a language model
+  const { maxNewTokens: limit, temperature } = (agent as LanguageConfig).sampling
   return `# The form of an answer, on GSM8K
 
 Written by \`${command}\` on ${machine.began.slice(0, 10)}; every number here is from that run, and all of them are in \`gsm8k-format.json\`.
@@ -102,7 +104,7 @@ what it does to the rest.
 
 ${gsm8kFormatTable(found)}
 
-One completion of each of the ${plural(problems, 'test problem')}, the likeliest tokens (greedy) or tokens drawn at temperature 1 (sampled), at most ${limit} of them. Percent, with the 95% interval from 2,000
+One completion of each of the ${plural(problems, 'test problem')}, the likeliest tokens (greedy) or tokens drawn at temperature ${temperature} (sampled), at most ${limit} of them. Percent, with the 95% interval from 2,000
 bootstrap resamples of the problems. In the form: it starts with \`<reasoning>…</reasoning>\`, which \`<answer>…</answer>\` follows. Right: the answer has the value of the published one.
 
 ## Target

@@ -363,7 +363,11 @@ async function validationLoss<O, A>(
   const most = Math.min(count, VALIDATION)
   for (let from = 0; from < most; from += 8) {
     const played = episodes({ ...starts, agents, from, count: Math.min(8, most - from) })
-    const loss = await imitationLoss(policy, await lastValueFrom(played.pipe(toArray())))
+    const batch = await lastValueFrom(played.pipe(toArray()))
+    const loss = await imitationLoss(policy, batch).catch((error) => {
+      const message = error instanceof Error ? error.message : error
+      throw new Error(`validation, from episodes ${from} to ${from + batch.length - 1}: ${message}`, { cause: error })
+    })
     total += loss.sum
     choices += loss.choices
   }

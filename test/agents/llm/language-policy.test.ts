@@ -637,6 +637,20 @@ describe('A text that is longer than the context ends a run with one error, and 
     expect(updates).toBeGreaterThan(0)
     expect(seen.flatMap((event) => (event.type === 'checkpoint' ? [event.state.update] : []))).toEqual([updates])
   })
+
+  it('or before it begins, where it is what the loss is validated on', async () => {
+    const events = eventsOf({
+      env: 'language-policy/LongAnswers-v0',
+      agent: learner({ sampling: { maxNewTokens: 4 } }),
+      algorithm: sft({ episodesPerUpdate: 2 }),
+      demonstrator: demonstrator(swapped),
+      budget: { updates: 1 },
+      evaluation: { every: 1, episodes: 8 },
+      seed: 3,
+    })
+    const message = /^validation, from episodes 0 to 7: sequence \d has 1 tokens of a prompt and 41 of its completion/
+    await expect(events).rejects.toThrow(message)
+  })
 })
 
 describe('Learning goes on from any checkpoint as if it had not stopped', () => {

@@ -6,7 +6,7 @@ import { added } from '../report/results.js'
 import type { ChessLearning, ChessPreset, ChessRun } from './chess-learning.js'
 import type { MatchResult, Opponent } from './chess-match.js'
 import { type BatchSummary, LATE } from './self-play.js'
-import { loadLine, machineLine } from './tables.js'
+import { loadLine, machineLine, markdownTable, minutes, raised } from './tables.js'
 
 /** What the learning presets are to reach: the lower end of the interval against random, and how fast. */
 const TARGET = { score: 0.5, stretch: 0.9, minutes: 30 } as const
@@ -38,7 +38,7 @@ export function chessLearningTable(results: readonly ChessPreset[]): string {
       return [
         `\`${preset}\``,
         String(run.seed),
-        minutes(run),
+        minutes(run.seconds),
         run.episodes.toLocaleString('en-US'),
         ...(random
           ? [scored(random), outcomes(random), random.plies.toFixed(0), random.seconds.toFixed(1)]
@@ -49,7 +49,7 @@ export function chessLearningTable(results: readonly ChessPreset[]): string {
       ]
     }),
   )
-  return markdown([header, ...lines])
+  return markdownTable([header, ...lines])
 }
 
 const NONE = '–'
@@ -109,7 +109,7 @@ export function unfoldingTable(learner: ChessPreset, published: ChessPreset): st
       return columns.map(([, of, show]) => (here.length === runs.length ? show(mean(here.map(of))) : NONE))
     }),
   ])
-  return markdown([header, ...lines])
+  return markdownTable([header, ...lines])
 }
 
 /** What became of the published recipe, sentence by sentence; every number and every claim is of these runs. */
@@ -316,7 +316,7 @@ function eloTable(ratings: readonly RatedPlayer[]): string {
     games.toLocaleString('en-US'),
     signedScore(score),
   ])
-  return markdown([header, ...lines])
+  return markdownTable([header, ...lines])
 }
 
 /** Text in lines of at most {@link WIDTH} characters, broken between words. */
@@ -332,10 +332,6 @@ function matchOf({ matches }: ChessRun, opponent: Opponent, greedy = false): Mat
   return matches.find((match) => match.opponent === opponent && match.greedy === greedy)
 }
 
-function minutes({ seconds }: ChessRun): string {
-  return seconds === undefined ? NONE : (seconds / 60).toFixed(1)
-}
-
 function scored({ mean, interval }: MatchResult): string {
   return `${signedScore(mean)} (${interval.map(signedScore).join(' to ')})`
 }
@@ -344,14 +340,6 @@ function outcomes({ outcomes: { wins, draws, losses } }: MatchResult): string {
   return [wins, draws, losses].map((count) => count.toLocaleString('en-US')).join(', ')
 }
 
-function raised(text: string): string {
-  return text[0]!.toUpperCase() + text.slice(1)
-}
-
 function lowered(text: string): string {
   return text[0]!.toLowerCase() + text.slice(1)
-}
-
-function markdown([header, ...lines]: readonly (readonly string[])[]): string {
-  return [header!, header!.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }

@@ -12,7 +12,17 @@ import {
   SAMPLES,
   type Training,
 } from './countdown-learning.js'
-import { loadLine, machineLine } from './tables.js'
+import {
+  fenced,
+  loadLine,
+  machineLine,
+  markdownTable,
+  minutes,
+  pointsWithInterval,
+  raised,
+  shareWithInterval,
+  verdict,
+} from './tables.js'
 
 /** What RLOO is to add to the share of held-out tasks solved, from how many seeds, and in how many minutes. */
 const TARGET = { gain: 0.1, seeds: 3, minutes: 15 } as const
@@ -21,13 +31,13 @@ const NONE = '–'
 /** Every seed's scores as the terminal and the page show them, in the order of the published tables: one Markdown table. */
 export function countdownLearningTable(learned: CountdownLearning): string {
   return figuresTable(learned, [
-    ['base', 'base', scored],
-    ['SFT', 'sft', scored],
-    ['RLOO', 'rloo', scored],
-    ['RLOO − SFT, points', 'gain', gained],
-    [`SFT, best of ${SAMPLES} with verifier`, 'sftBestOf', scored],
-    [`RLOO, best of ${SAMPLES} with verifier`, 'rlooBestOf', scored],
-    ['given the answer in the prompt', 'givenAnswer', scored],
+    ['base', 'base', shareWithInterval],
+    ['SFT', 'sft', shareWithInterval],
+    ['RLOO', 'rloo', shareWithInterval],
+    ['RLOO − SFT, points', 'gain', pointsWithInterval],
+    [`SFT, best of ${SAMPLES} with verifier`, 'sftBestOf', shareWithInterval],
+    [`RLOO, best of ${SAMPLES} with verifier`, 'rlooBestOf', shareWithInterval],
+    ['given the answer in the prompt', 'givenAnswer', shareWithInterval],
   ])
 }
 
@@ -38,9 +48,9 @@ function samplesTable(learned: CountdownLearning): string {
     (['sft', 'rloo'] as const).flatMap((stage) => {
       const name = { sft: 'SFT', rloo: 'RLOO' }[stage]
       return [
-        [`${name}, pass@1`, `${stage}Pass1`, scored],
-        [`${name}, pass@${SAMPLES}`, `${stage}Pass8`, scored],
-        [`${name}, majority of ${SAMPLES}`, `${stage}Majority`, scored],
+        [`${name}, pass@1`, `${stage}Pass1`, shareWithInterval],
+        [`${name}, pass@${SAMPLES}`, `${stage}Pass8`, shareWithInterval],
+        [`${name}, majority of ${SAMPLES}`, `${stage}Majority`, shareWithInterval],
       ] as const
     }),
   )
@@ -56,7 +66,7 @@ function figuresTable({ seeds, overSeeds }: CountdownLearning, columns: readonly
     ...columns.map(([, figure, show]) => cell(figures[figure](seed), show)),
   ])
   const means = ['mean over seeds', ...columns.map(([, figure, show]) => cell(overSeeds[figure], show))]
-  return markdown([['seed', ...columns.map(([header]) => header)], ...lines, ...(seeds.length > 1 ? [means] : [])])
+  return markdownTable([['seed', ...columns.map(([header]) => header)], ...lines, ...(seeds.length > 1 ? [means] : [])])
 }
 
 /** The reward's parts of each stage, one completion a task, and of the yardsticks. */
@@ -71,10 +81,10 @@ function partsTable({ seeds, bounds }: CountdownLearning): string {
   const line = (name: string, seed: string, { parts, characters }: GreedyScore) => [
     name,
     seed,
-    ...names.map((part) => (parts[part] ? scored(parts[part]) : NONE)),
+    ...names.map((part) => (parts[part] ? shareWithInterval(parts[part]) : NONE)),
     characters.toFixed(0),
   ]
-  return markdown([
+  return markdownTable([
     ['', 'seed', ...names, 'characters'],
     ...stages.flatMap(([name, of]) => seeds.map((seed) => line(name, String(seed.seed), of(seed)))),
     line('random expression', NONE, bounds.randomExpression),
@@ -89,7 +99,7 @@ function minutesTable({ seeds }: CountdownLearning): string {
     ...[seed.trained.sft.seconds, seed.trained.rloo.seconds, seed.seconds, secondsOf(seed)].map(minutes),
     minutes(seed.trained.givenAnswer.seconds),
   ])
-  return markdown([['seed', 'SFT', 'RLOO', 'measuring', 'in all', 'beside: given the answer'], ...lines])
+  return markdownTable([['seed', 'SFT', 'RLOO', 'measuring', 'in all', 'beside: given the answer'], ...lines])
 }
 
 /** The targets, each with what was found. */
@@ -105,7 +115,7 @@ export function countdownTargetLines({ seeds }: CountdownLearning): string[] {
     `- RLOO lifts the share of held-out tasks that SFT solves by at least ${points}, with the interval above zero: ${told(lifted)}${few}`,
     ...lifted.map(
       ({ seed, reached }) =>
-        `  - seed ${seed.seed}: ${share(seed.sft.correct.mean)} to ${share(seed.rloo.correct.mean)}, ${gained(seed.gain)} points: ${verdict(reached)}`,
+        `  - seed ${seed.seed}: ${share(seed.sft.correct.mean)} to ${share(seed.rloo.correct.mean)}, ${pointsWithInterval(seed.gain)} points: ${verdict(reached)}`,
     ),
     `- SFT, RLOO and measuring take at most ${TARGET.minutes} minutes: ${told(inTime)}${few}`,
     ...inTime.map(({ seed, reached }) => {
@@ -123,10 +133,6 @@ function isLifted({ gain }: CountdownSeed): boolean {
 function told(seeds: readonly { readonly reached: boolean }[]): string {
   const reached = seeds.filter((each) => each.reached).length
   return `${verdict(reached === seeds.length)} on ${reached} of ${plural(seeds.length, 'seed')}`
-}
-
-function verdict(reached: boolean): string {
-  return reached ? 'reached' : 'MISSED'
 }
 
 /** Of everything that the table tells of a seed but the model that is given the answer. */
@@ -169,7 +175,7 @@ The verifier is the environment's own check: it knows the task, not an answer, a
 "Given the answer in the prompt" is another model and another task: each prompt gives a solution away, in training (SFT alone, ${plural(first.trained.givenAnswer.updates, 'update')}) and here. It
 measures copying, and does not compare with the columns before it.
 
-Bounds: a random expression of the right numbers solves ${scored(bounds.randomExpression.correct)}, the solver ${scored(bounds.solver.correct)}.
+Bounds: a random expression of the right numbers solves ${shareWithInterval(bounds.randomExpression.correct)}, the solver ${shareWithInterval(bounds.solver.correct)}.
 
 ## Targets
 
@@ -218,43 +224,7 @@ function optionsOf(options: Readonly<Record<string, unknown>> = {}): string {
     .join(', ')
 }
 
-/** A prompt and what was written behind it, in a fence that it does not contain. */
+/** A prompt and what was written behind it. */
 function sampleText({ what, seed, prompt, completion }: CountdownSample): string {
-  const text = visible(prompt + completion)
-  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length))
-  const fence = '`'.repeat(longest + 1)
-  return `${what} (seed ${seed}; the prompt ends in \`<think>\`):\n\n${fence}\n${text}\n${fence}`
-}
-
-/** An untrained model writes any byte: those that are no text are shown as U+FFFD. */
-function visible(text: string): string {
-  // control and format characters, private and unassigned ones; line breaks stay
-  return text.replace(/(?!\n)\p{C}/gu, '\u{fffd}')
-}
-
-/** `41.5% (38.4% to 44.6%)` */
-function scored({ mean, interval: [low, high] }: Estimate): string {
-  return `${share(mean)} (${share(low)} to ${share(high)})`
-}
-
-/** `+12.3 (+9.8 to +14.9)` */
-function gained({ mean, interval }: Estimate): string {
-  return `${signed(mean)} (${interval.map(signed).join(' to ')})`
-}
-
-function signed(value: number): string {
-  const rounded = Math.abs(value * 100).toFixed(1)
-  return Number(rounded) === 0 ? rounded : `${value < 0 ? '−' : '+'}${rounded}`
-}
-
-function minutes(seconds: number | undefined): string {
-  return seconds === undefined ? NONE : (seconds / 60).toFixed(1)
-}
-
-function raised(text: string): string {
-  return text[0]!.toUpperCase() + text.slice(1)
-}
-
-function markdown([header, ...lines]: readonly (readonly string[])[]): string {
-  return [header!, header!.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+  return `${what} (seed ${seed}; the prompt ends in \`<think>\`):\n\n${fenced(prompt + completion)}`
 }

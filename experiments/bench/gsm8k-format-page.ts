@@ -12,19 +12,31 @@ import {
   STAGES,
   type Stage,
 } from './gsm8k-format.js'
-import { loadLine, machineLine } from './tables.js'
+import {
+  fenced,
+  loadLine,
+  machineLine,
+  markdownTable,
+  minutes,
+  pointsWithInterval,
+  raised,
+  shareWithInterval,
+  verdict,
+} from './tables.js'
 
 /** The share of completions that is to be in the form after RLOO. */
 const TARGET = 0.95
-const NONE = '–'
 
 const TITLES: Readonly<Record<Stage, string>> = { base: 'base', sft: 'SFT', rloo: 'RLOO' }
 
 /** The share in the form and the share that is right, of every seed and stage: one Markdown table. */
 export function gsm8kFormatTable({ seeds }: Pick<Gsm8kFormat, 'seeds'>): string {
   const cells = ({ scores }: FormatSeed, stage: Stage) =>
-    MODES.flatMap((mode) => [scored(scores[stage][mode].format), scored(scores[stage][mode].correct)])
-  return markdown([
+    MODES.flatMap((mode) => [
+      shareWithInterval(scores[stage][mode].format),
+      shareWithInterval(scores[stage][mode].correct),
+    ])
+  return markdownTable([
     ['seed', '', ...MODES.flatMap((mode) => [`in the form, ${mode}`, `right, ${mode}`])],
     ...seeds.flatMap((seed) => STAGES.map((stage) => [String(seed.seed), TITLES[stage], ...cells(seed, stage)])),
   ])
@@ -50,20 +62,20 @@ function detailsTable({ seeds }: Gsm8kFormat): string {
     STAGES.flatMap((stage) =>
       MODES.map((mode) => {
         const { strict, reward, characters } = scores[stage][mode]
-        return [String(seed), TITLES[stage], mode, scored(strict), rewarded(reward), characters.toFixed(0)]
+        return [String(seed), TITLES[stage], mode, shareWithInterval(strict), rewarded(reward), characters.toFixed(0)]
       }),
     ),
   )
-  return markdown([['seed', '', '', 'to the letter', 'reward', 'characters'], ...lines])
+  return markdownTable([['seed', '', '', 'to the letter', 'reward', 'characters'], ...lines])
 }
 
 /** What RLOO changed, problem by problem. */
 function gainTable({ seeds }: Gsm8kFormat): string {
-  return markdown([
+  return markdownTable([
     ['seed', ...MODES.flatMap((mode) => [`in the form, ${mode}`, `right, ${mode}`])],
     ...seeds.map(({ seed, gain }) => [
       String(seed),
-      ...MODES.flatMap((mode) => [gained(gain[mode].format), gained(gain[mode].correct)]),
+      ...MODES.flatMap((mode) => [pointsWithInterval(gain[mode].format), pointsWithInterval(gain[mode].correct)]),
     ]),
   ])
 }
@@ -73,7 +85,7 @@ function minutesTable({ seeds }: Gsm8kFormat): string {
     String(seed),
     ...[trained.sft.seconds, trained.rloo.seconds, seconds].map(minutes),
   ])
-  return markdown([['seed', 'SFT', 'RLOO', 'measuring'], ...lines])
+  return markdownTable([['seed', 'SFT', 'RLOO', 'measuring'], ...lines])
 }
 
 /** The page of it all. */
@@ -133,7 +145,7 @@ Training: as many runs side by side as there are cores (${machine.cores}). Seeds
 
 The first problem that was asked, not a chosen one:
 
-${fenced(question)}
+${fenced(question.trimEnd())}
 
 ${samples.map(sampleText).join('\n\n')}
 
@@ -152,49 +164,10 @@ function presetLine(name: string): string {
 }
 
 function sampleText({ stage, mode, seed, completion }: FormatSample): string {
-  return `${raised(TITLES[stage])}, ${mode} (seed ${seed}):\n\n${fenced(completion)}`
-}
-
-/** In a fence that it does not contain. An untrained model writes any byte: those that are no text are shown as U+FFFD. */
-function fenced(text: string): string {
-  const visible = text.replace(/(?!\n)\p{C}/gu, '\u{fffd}').trimEnd()
-  const longest = Math.max(2, ...[...visible.matchAll(/`+/g)].map(([run]) => run.length))
-  const fence = '`'.repeat(longest + 1)
-  return `${fence}\n${visible}\n${fence}`
-}
-
-function verdict(reached: boolean): string {
-  return reached ? 'reached' : 'MISSED'
-}
-
-/** `41.5% (38.4% to 44.6%)` */
-function scored({ mean, interval: [low, high] }: Estimate): string {
-  return `${share(mean)} (${share(low)} to ${share(high)})`
+  return `${raised(TITLES[stage])}, ${mode} (seed ${seed}):\n\n${fenced(completion.trimEnd())}`
 }
 
 /** `1.97 (1.95 to 1.99)` */
 function rewarded({ mean, interval: [low, high] }: Estimate): string {
   return `${mean.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`
-}
-
-/** `+12.3 (+9.8 to +14.9)` */
-function gained({ mean, interval }: Estimate): string {
-  return `${signed(mean)} (${interval.map(signed).join(' to ')})`
-}
-
-function signed(value: number): string {
-  const rounded = Math.abs(value * 100).toFixed(1)
-  return Number(rounded) === 0 ? rounded : `${value < 0 ? '−' : '+'}${rounded}`
-}
-
-function minutes(seconds: number | undefined): string {
-  return seconds === undefined ? NONE : (seconds / 60).toFixed(1)
-}
-
-function raised(text: string): string {
-  return text[0]!.toUpperCase() + text.slice(1)
-}
-
-function markdown([header, ...lines]: readonly (readonly string[])[]): string {
-  return [header!, header!.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }

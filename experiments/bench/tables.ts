@@ -1,4 +1,6 @@
+import type { Estimate } from '../../algorithms/evaluate.js'
 import type { Json } from '../../envs/spec.js'
+import { share } from '../report/numbers.js'
 import type { BenchResults, Machine, PeerResult, RowResult } from './bench.js'
 import type { RowFamily } from './rows.js'
 
@@ -6,7 +8,12 @@ import type { RowFamily } from './rows.js'
 export function benchTable(rows: readonly RowResult[]): string {
   const header = ['', 'target', 'median', 'lowest', 'highest', '']
   const lines = rows.flatMap((row) => [
-    [row.what, targetOf(row), ...[row.median, row.min, row.max].map((value) => amount(value, row.unit)), verdict(row)],
+    [
+      row.what,
+      targetOf(row),
+      ...[row.median, row.min, row.max].map((value) => amount(value, row.unit)),
+      verdictOf(row),
+    ],
     ...row.peers.map((peer) => peerLine(peer, row.unit)),
   ])
   return aligned([header, ...lines]).join('\n')
@@ -17,8 +24,13 @@ export function targetOf({ target, better, unit }: Pick<RowResult, 'target' | 'b
   return target === undefined ? '' : `${better === 'more' ? '≥' : '≤'} ${amount(target, unit)}`
 }
 
-function verdict({ reached }: RowResult): string {
-  return reached === undefined ? '' : reached ? 'reached' : 'MISSED'
+function verdictOf({ reached }: RowResult): string {
+  return reached === undefined ? '' : verdict(reached)
+}
+
+/** Whether a target is reached, in a word. */
+export function verdict(reached: boolean): string {
+  return reached ? 'reached' : 'MISSED'
 }
 
 function peerLine(peer: PeerResult, unit: string): string[] {
@@ -57,6 +69,45 @@ export function loadLine([before, after]: Machine['load']): string {
   return `load average before the first row ${before.toFixed(2)}, after the last ${after.toFixed(2)}`
 }
 
+/** A Markdown table, the header first. */
+export function markdownTable([header, ...lines]: readonly (readonly string[])[]): string {
+  return [header!, header!.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}
+
+/** A text in a fence that it does not contain. An untrained model writes any byte: those that are no text (control and format
+ *  characters, private and unassigned ones) are shown as U+FFFD; line breaks stay. */
+export function fenced(text: string): string {
+  const visible = text.replace(/(?!\n)\p{C}/gu, '\u{fffd}')
+  const longest = Math.max(2, ...[...visible.matchAll(/`+/g)].map(([run]) => run.length))
+  const fence = '`'.repeat(longest + 1)
+  return `${fence}\n${visible}\n${fence}`
+}
+
+/** A share with its interval: `41.5% (38.4% to 44.6%)`. */
+export function shareWithInterval({ mean, interval: [low, high] }: Estimate): string {
+  return `${share(mean)} (${share(low)} to ${share(high)})`
+}
+
+/** A difference of shares with its interval, in points of a hundred: `+12.3 (+9.8 to +14.9)`. */
+export function pointsWithInterval({ mean, interval }: Estimate): string {
+  return `${points(mean)} (${interval.map(points).join(' to ')})`
+}
+
+function points(value: number): string {
+  const rounded = Math.abs(value * 100).toFixed(1)
+  return Number(rounded) === 0 ? rounded : `${value < 0 ? '−' : '+'}${rounded}`
+}
+
+/** Minutes with a decimal; a dash where no time was kept. */
+export function minutes(seconds: number | undefined): string {
+  return seconds === undefined ? '–' : (seconds / 60).toFixed(1)
+}
+
+/** With a capital at its beginning. */
+export function raised(text: string): string {
+  return text[0]!.toUpperCase() + text.slice(1)
+}
+
 /** The page of results, as `rxgym bench --results` writes it. */
 export function benchPage(
   { machine, rows, effort }: BenchResults,
@@ -70,12 +121,12 @@ Written by \`${command}\` on ${machine.began.slice(0, 10)}; every number here is
 
 - Machine: ${machineLine(machine)}
 - Commit: ${machine.commit ?? 'unknown'}
-- ${loadLine(machine.load)[0]!.toUpperCase()}${loadLine(machine.load).slice(1)}
+- ${raised(loadLine(machine.load))}
 - Rates: median of ${effort.repetitions} repetitions of ${effort.seconds} s after a warm-up of ${effort.seconds} s, one after the other, each row in a process of its own, one thread
 
 | what | target | median | lowest to highest | |
 |---|---|---|---|---|
-${rows.map((row) => `| ${[row.what, targetOf(row), amount(row.median, row.unit), `${amount(row.min, row.unit)} to ${amount(row.max, row.unit)}`, verdict(row)].join(' | ')} |`).join('\n')}
+${rows.map((row) => `| ${[row.what, targetOf(row), amount(row.median, row.unit), `${amount(row.min, row.unit)} to ${amount(row.max, row.unit)}`, verdictOf(row)].join(' | ')} |`).join('\n')}
 
 ## Beside others
 

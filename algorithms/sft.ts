@@ -31,7 +31,8 @@ export type SftConfig = z.infer<typeof sftConfig>
  *
  *   −(1/C) Σ_t log π(c_t | what stands before it)
  *
- * over the C choices of all demonstrated decisions: the tokens of completions, and of nothing else. For a language model
+ * over the C choices of all demonstrated decisions: the tokens of completions, and of nothing else. π is the policy as it draws, at
+ * its sampling temperature: a model that is to draw at 0.6 learns to be right at 0.6. For a language model
  * that is completion-only SFT; for other policies behavioural cloning (Pomerleau 1991). Episodes are played by the
  * `demonstrator` of {@link train}; an environment with tasks goes through all of them before one comes again, so that an
  * epoch is as many updates as there are tasks, divided by `episodesPerUpdate`.

@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { ModelFolderError } from './model-config.js'
+import type { JsonObject } from './model-folder.js'
+import type { Sampling } from './sampling.js'
 
 /** The tokens at which generation begins, ends and pads, from a model's `generation_config.json` and `config.json`. */
 export interface GenerationConfig {
@@ -51,4 +53,10 @@ export function generationConfig(
     beginToken: found.find(({ begin }) => begin !== undefined)?.begin,
     padToken: found.find(({ pad }) => pad !== undefined)?.pad,
   }
+}
+
+/** How completions are drawn, as `generation_config.json` says it to other tools, whose own defaults differ. */
+export function drawingConfig({ temperature = 1, topK = 0, topP = 1, repetitionPenalty = 1 }: Sampling): JsonObject {
+  const draws = temperature > 0 && { temperature, top_k: topK, top_p: topP }
+  return { do_sample: temperature > 0, ...draws, repetition_penalty: repetitionPenalty }
 }

@@ -132,9 +132,13 @@ export class LanguageModel {
     })
   }
 
-  /** The same model with other weights, which it takes over. */
-  withWeights(weights: Weights): LanguageModel {
-    return new LanguageModel({ ...this.#parts, weights })
+  /** The same model with other weights, which it takes over, and with fields of `generation_config.json` beside its own. */
+  withWeights(weights: Weights, generation: JsonObject = {}): LanguageModel {
+    return new LanguageModel({
+      ...this.#parts,
+      weights,
+      generationJson: { ...this.#parts.generationJson, ...generation },
+    })
   }
 
   /** Takes up weights that were changed. */

@@ -7,6 +7,7 @@ import { encodeConversation } from './chat-template.js'
 import { completionTokens } from './completion-tokens.js'
 import { type DecodeWeights, decodeWeights } from './decoder.js'
 import { type GenerateOptions, generate } from './generate.js'
+import { drawingConfig } from './generation-config.js'
 import type { LanguageModel } from './language-model.js'
 import { Lora, type LoraConfig } from './lora.js'
 import { cutBy } from './sampling.js'
@@ -102,7 +103,8 @@ export class LanguagePolicy implements Policy<Observation, string> {
   }
 
   /**
-   * The model as it acts, adapters and all, with weights of its own: the caller disposes of it.
+   * The model as it acts, adapters and all, with weights of its own: the caller disposes of it. Its `generation_config.json`
+   * says how the policy draws, the temperature that its log-probabilities are of among it.
    *
    * @example
    * // A run closes its policy behind the last event, and what it learned outlives it so:
@@ -114,6 +116,7 @@ export class LanguagePolicy implements Policy<Observation, string> {
     const { weights } = this.#acting()
     return this.#model.withWeights(
       Object.fromEntries(Object.entries(weights).map(([name, weight]) => [name, tf.clone(weight)])),
+      drawingConfig(this.#options.sampling ?? {}),
     )
   }
 

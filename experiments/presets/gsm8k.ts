@@ -71,17 +71,18 @@ export const gsm8kPresets = {
       'Ahmadian et al. 2024, eq. 8, on the <reasoning>/<answer> reward of W. Brown’s GRPO demo; the numbers are from a search here, `rxgym bench gsm8k-format` measures it',
     config: {
       ...tinyGsm8k,
-      agent: { type: 'language', model: 'gsm8k-format-tiny-sft', sampling: tinySampling },
+      // Drawn colder than it imitated, or the likeliest tokens, which turn in circles, are never tried and never unlearned.
+      agent: { type: 'language', model: 'gsm8k-format-tiny-sft', sampling: { ...tinySampling, temperature: 0.7 } },
       algorithm: {
         type: 'rloo',
         group: 8,
         groupsPerUpdate: 8,
         normalizeAdvantages: true,
         learningRate: 0.0006,
-        schedule: { shape: 'cosine', updates: 120, end: 0.1 },
+        schedule: { shape: 'cosine', updates: 60, end: 0.1 },
         maxGradientNorm: 1,
       },
-      budget: { updates: 120 },
+      budget: { updates: 60 },
     },
   },
 } satisfies Readonly<Record<string, Preset>>

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { lastValueFrom, toArray } from 'rxjs'
@@ -321,6 +321,20 @@ it.each(kinds)(
     rmSync(dirname(folder), { recursive: true })
   },
 )
+
+it('A model that is released tells other tools how its policy draws', async () => {
+  const sampling = { temperature: 0.6, topP: 0.9 }
+  const policy = languagePolicy(tinyModel({ seed: 1 }), { sampling })
+  const model = policy.release()
+  const folder = join(mkdtempSync(join(tmpdir(), 'released-')), 'model')
+  await model.save(folder)
+  expect(JSON.parse(readFileSync(join(folder, 'generation_config.json'), 'utf8'))).toMatchObject({
+    ...{ do_sample: true, temperature: 0.6, top_k: 0, top_p: 0.9, repetition_penalty: 1 },
+  })
+  model.dispose()
+  policy.close()
+  rmSync(dirname(folder), { recursive: true })
+})
 
 describe('A language policy with adapters', () => {
   const ofModel = (options: LanguagePolicyOptions) =>

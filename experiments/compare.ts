@@ -5,10 +5,9 @@ import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { writeAtomically } from './checkpoint.js'
 import type { WorkerReport, WorkerStart, WorkerTask } from './compare-worker.js'
-import { configYaml, type ExperimentConfig, loadConfig } from './config.js'
+import { configYaml, type ExperimentConfig, firstStageOf, loadConfig, placesOf } from './config.js'
 import { UsageError } from './errors.js'
 import type { EndReason } from './events.js'
-import { presets } from './presets/presets.js'
 import { comparisonResults } from './report/domains.js'
 import type { ReportFiles } from './report/report.js'
 import { type ComparisonResults, type RunResult, runResult } from './report/results.js'
@@ -105,9 +104,11 @@ interface Job extends ComparedRun {
  * the others. What a comparison of the same configurations left in the folder is kept, and unfinished runs go on.
  *
  * Where a language agent starts from a preset, that is trained first, as it is, in a folder beside the runs: once for
- * each seed, whoever starts from it. A preset that is itself compared is trained as it is compared.
+ * each seed, whoever starts from it. A preset that is itself compared is trained as it is compared. Data is read from the
+ * folder that the first to start from it names.
  *
- * @throws UsageError if two configurations share a name, or the folder holds other runs under these names
+ * @throws UsageError if two configurations share a name, the folder holds other runs under these names, or a preset that is
+ *   started from starts from another one itself
  */
 export async function compare(options: CompareOptions): Promise<Comparison> {
   const { configs, seeds, folder, fresh = false, imports = [], report = true, stop, onEvent = () => {} } = options
@@ -197,10 +198,22 @@ function plan(
   const compared = all.map((job): Job => {
     const { config, seed } = job
     const { agent } = config
-    if (agent.type !== 'language' || agent.model === undefined || !Object.hasOwn(presets, agent.model)) return job
-    const preset = agent.model
+    const preset = firstStageOf(config)
+    if (preset === undefined || agent.type !== 'language') return job
     const known = [...all, ...stages].find((other) => other.name === preset && other.seed === seed)
-    const stage = known ?? jobOf({ ...loadConfig(preset), seed, backend: config.backend }, folder)
+    const own = (): ExperimentConfig => ({
+      ...loadConfig(preset, placesOf(config, preset)),
+      seed,
+      backend: config.backend,
+    })
+    const stage = known ?? jobOf(own(), folder)
+    const before = firstStageOf(stage.config)
+    if (before !== undefined) {
+      throw new UsageError(
+        `${job.name} starts from ${preset}, which itself starts from ${before}: one stage is trained here, not two. Train it ` +
+          `first, for every seed (rxgym train ${preset} --seed ${seed}), and name its runs: agent.model=runs/${preset}-s{seed}`,
+      )
+    }
     if (!known) stages.push(stage)
     return { ...job, stage, config: { ...config, agent: { ...agent, model: stage.folder } } }
   })

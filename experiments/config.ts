@@ -170,6 +170,23 @@ export function modelNameOf({ agent, seed }: Pick<ExperimentConfig, 'agent' | 's
   return agent.type === 'language' ? agent.model?.replaceAll('{seed}', String(seed)) : undefined
 }
 
+/** The preset that a language agent starts from, which is then trained first; undefined where it starts from none. */
+export function firstStageOf({ agent }: Pick<ExperimentConfig, 'agent'>): string | undefined {
+  const model = agent.type === 'language' ? agent.model : undefined
+  return model !== undefined && Object.hasOwn(presets, model) ? model : undefined
+}
+
+/** The overrides of a first stage that say where data lies: of this machine, and the same as for what starts from it in the
+ *  same environment. The stage is measured only if its preset is. */
+export function placesOf({ env, evaluation }: ExperimentConfig, preset: string): string[] {
+  const stage = loadConfig(preset)
+  if (stage.env.id !== env.id) return []
+  const folders = { env: env.options.folder, evaluation: stage.evaluation && evaluation?.options?.folder }
+  return Object.entries(folders).flatMap(([field, folder]) =>
+    folder === undefined ? [] : [`${field}.options.folder=${JSON.stringify(folder)}`],
+  )
+}
+
 /** The environment that a configuration names, as {@link make} takes it. */
 export function envSpecOf(config: Pick<ExperimentConfig, 'env'>): EnvSpec {
   const { id, options, wrappers, maxEpisodeSteps } = config.env

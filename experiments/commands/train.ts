@@ -1,7 +1,6 @@
 import { Command, Option } from 'commander'
 import type { ExperimentConfig, Override } from '../config.js'
 import type { TrainEvent } from '../events.js'
-import type { Preset } from '../presets/preset.js'
 import type { RunFolder } from '../run-folder.js'
 import { collect, positiveNumber, wholeNumber } from './arguments.js'
 
@@ -155,17 +154,19 @@ async function trainAction(experiment: string | undefined, flags: TrainFlags): P
  * @throws UsageError if the run there is another than the preset describes
  */
 async function trainedStage(experiment: string | undefined, flags: TrainFlags): Promise<string | number | undefined> {
-  const { presets } = await import('../presets/presets.js')
+  const { firstStageOf, placesOf } = await import('../config.js')
   const { findRuns } = await import('../run-list.js')
   const { existsSync } = await import('node:fs')
   const { EXIT } = await import('../errors.js')
   if (experiment === undefined) return undefined
-  const { agent, seed } = await configOf(experiment, flags)
-  if (agent.type !== 'language' || agent.model === undefined || !Object.hasOwn(presets, agent.model)) return undefined
-  const run = `runs/${agent.model}-s${seed}`
+  const config = await configOf(experiment, flags)
+  const { seed } = config
+  const preset = firstStageOf(config)
+  if (preset === undefined) return undefined
+  const run = `runs/${preset}-s${seed}`
   const [found] = existsSync(run) ? findRuns(run) : []
   const override = `agent.model=${run}`
-  if (found) await refuseOther(run, agent.model, seed)
+  if (found) await refuseOther(run, preset, seed)
   if (found?.state === 'budget' || found?.state === 'solved') {
     if (!flags.quiet && !flags.json) process.stderr.write(`starts from ${run}\n`)
     return override
@@ -173,14 +174,8 @@ async function trainedStage(experiment: string | undefined, flags: TrainFlags): 
   const { episodes: _, out: __, resume: ___, ...kept } = flags
   const code = found
     ? await trainAction(undefined, { ...kept, set: [], resume: run })
-    : await trainAction(agent.model, { ...kept, set: placesOf(presets[agent.model]!, flags.set), seed, out: run })
+    : await trainAction(preset, { ...kept, set: placesOf(config, preset), seed, out: run })
   return code === EXIT.ok ? override : code
-}
-
-/** The overrides that say where data lies: of this machine, and the same for a stage, which is measured only if its preset is. */
-function placesOf({ config }: Preset, overrides: readonly string[]): string[] {
-  const isPlace = 'evaluation' in config ? /^(env|evaluation)\.options\.folder=/ : /^env\.options\.folder=/
-  return overrides.filter((override) => isPlace.test(override))
 }
 
 /** What computes a run, how often it is kept, and where its data lies may be as they like; the rest decides its weights. */

@@ -151,6 +151,26 @@ describe('a comparison', () => {
     await expect(run('none', { configs: [small(), small()] })).rejects.toThrow('two configurations are named small')
   })
 
+  it('has a first stage read the folder that what starts from it reads', async () => {
+    const configs = [loadConfig('gsm8k-format-tiny', ['env.options.folder=nowhere'])]
+    const { comparison } = await run('place', { configs, seeds: 1 })
+    expect(comparison.failures).toEqual([
+      { name: 'gsm8k-format-tiny-sft', seed: 0, message: expect.stringContaining('nowhere: no such folder') },
+      { name: 'gsm8k-format-tiny', seed: 0, message: 'gsm8k-format-tiny-sft, which it starts from, failed' },
+    ])
+  })
+
+  it('refuses a stage that has a stage itself, and says what to train before', async () => {
+    const third = { ...loadConfig('countdown-tiny', ['agent.model=arithmetic-tiny', 'seed=4']), name: 'third' }
+    await expect(run('third', { configs: [third] })).rejects.toThrow(
+      'third starts from arithmetic-tiny, which itself starts from arithmetic-tiny-sft: one stage is trained here, not two. ' +
+        'Train it first, for every seed (rxgym train arithmetic-tiny --seed 4), and name its runs: ' +
+        'agent.model=runs/arithmetic-tiny-s{seed}',
+    )
+    const compared = { configs: [third, loadConfig('arithmetic-tiny', ['seed=4'])] }
+    await expect(run('third', compared)).rejects.toThrow('third starts from arithmetic-tiny, which itself')
+  })
+
   it('never mixes runs of other settings into its own', async () => {
     await run('settled', { configs: [small()], seeds: 1 })
     const changed = { configs: [small('small', ['algorithm.gamma=0.5'])], seeds: 1 }

@@ -10,6 +10,7 @@ import {
   loadConfig,
   measuringSpecOf,
   parseConfig,
+  placesOf,
 } from '../../experiments/config.js'
 import { ConfigError } from '../../experiments/errors.js'
 import { presets } from '../../experiments/presets/presets.js'
@@ -355,5 +356,15 @@ describe('what is wrong in a configuration', () => {
 
   it('is told for a file that is not there', () => {
     expect(messageFor('/nowhere/run.yaml')).toBe('run.yaml: no such file or directory (ENOENT)')
+  })
+})
+
+describe('where data lies', () => {
+  it('is the same for a first stage that is in the same environment, and is not told to another', () => {
+    const config = loadConfig('gsm8k-format-tiny', ['env.options.folder=/my data'])
+    const [place, ...rest] = placesOf(config, 'gsm8k-format-tiny-sft')
+    expect(rest).toEqual([])
+    expect(loadConfig('gsm8k-format-tiny-sft', [place!]).env.options.folder).toBe('/my data')
+    expect(placesOf(config, 'countdown-tiny-sft')).toEqual([])
   })
 })

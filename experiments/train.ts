@@ -549,19 +549,19 @@ export async function restorePolicy(
   const origin = values?.origin
   if (origin !== undefined && origin !== policy.origin) {
     const wayOut = 'Put the files back, or name in config.yaml the revision of the hub that it was'
-    throw new CheckpointMismatchError('agent.model', `not the model that the run began from. ${wayOut}`)
+    throw new CheckpointMismatchError(`agent.model is not the one that the run began from. ${wayOut}`)
   }
   const saved = new Set(Object.keys(tensors).filter((name) => name.startsWith(POLICY)))
   for (const [name, variable] of Object.entries(policy.parameters)) {
     const tensor = tensors[POLICY + name]
-    if (!tensor) throw new CheckpointMismatchError(name, 'the checkpoint does not have it')
+    if (!tensor) throw new CheckpointMismatchError('the checkpoint does not have it', name)
     if (tensor.shape.join() !== variable.shape.join()) {
-      throw new CheckpointMismatchError(name, `[${tensor.shape}] in the checkpoint, [${variable.shape}] here`)
+      throw new CheckpointMismatchError(`[${tensor.shape}] in the checkpoint, [${variable.shape}] here`, name)
     }
     saved.delete(POLICY + name)
   }
   for (const name of saved)
-    throw new CheckpointMismatchError(name.slice(POLICY.length), 'the policy here does not have it')
+    throw new CheckpointMismatchError('the policy here does not have it', name.slice(POLICY.length))
   for (const [name, variable] of Object.entries(policy.parameters)) assign(variable, tensors[POLICY + name]!.data)
   await policy.refresh()
 }
@@ -588,13 +588,14 @@ export class UpdateError extends Error {
   }
 }
 
-/** A checkpoint of another network than the policy it should go into. */
+/** A checkpoint of another network than the policy it should go into, or learned on top of another model. */
 export class CheckpointMismatchError extends Error {
   override readonly name = 'CheckpointMismatchError'
-  readonly tensor: string
+  /** The parameter that differs; absent where it is the model beneath. */
+  readonly tensor?: string
 
-  constructor(tensor: string, difference: string) {
-    super(`checkpoint of another network: ${tensor}: ${difference}`)
-    this.tensor = tensor
+  constructor(difference: string, tensor?: string) {
+    super(`checkpoint of another ${tensor === undefined ? 'model' : `network: ${tensor}`}: ${difference}`)
+    if (tensor !== undefined) this.tensor = tensor
   }
 }

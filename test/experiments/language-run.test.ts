@@ -211,7 +211,8 @@ describe('a run of a language model', () => {
     expect(updates(whole)[1]).toMatchObject({ metrics: { kl: expect.any(Number) } })
 
     await put(`${first}@0`)
-    const refusal = /\.safetensors: .*agent\.model: not the model that the run began from\. Put the files back/
+    const refusal =
+      /\.safetensors: checkpoint of another model: agent\.model is not the one that the run began from\. Put the files back/
     await expect(goOn(other)).rejects.toThrow(refusal)
     await expect(loadPolicy(other)).rejects.toThrow(refusal)
     const { policy } = await loadPolicy(same) // all its weights are its own

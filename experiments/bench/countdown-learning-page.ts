@@ -1,5 +1,4 @@
 import type { Estimate } from '../../algorithms/evaluate.js'
-import { presets } from '../presets/presets.js'
 import { plural, share } from '../report/numbers.js'
 import {
   COUNTDOWN_PRESETS,
@@ -19,6 +18,7 @@ import {
   markdownTable,
   minutes,
   pointsWithInterval,
+  presetLine,
   raised,
   shareWithInterval,
   verdict,
@@ -212,10 +212,6 @@ ${trainings.map((training) => presetLine(COUNTDOWN_PRESETS[training])).join('\n'
 ${command}
 \`\`\`
 `
-}
-
-function presetLine(name: string): string {
-  return `- \`${name}\`: ${presets[name]?.description}. Source: ${presets[name]?.source}.`
 }
 
 function optionsOf(options: Readonly<Record<string, unknown>> = {}): string {

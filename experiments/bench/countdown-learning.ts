@@ -15,12 +15,13 @@ import { type CompareEvent, compare } from '../compare.js'
 import { type ExperimentConfig, loadConfig, measuringSpecOf } from '../config.js'
 import { learningCurveChart } from '../report/charts.js'
 import { type Curve, scoreCurve } from '../report/curves.js'
-import { plural, share } from '../report/numbers.js'
+import { plural } from '../report/numbers.js'
 import type { RunRecord } from '../report/run-record.js'
 import { readStoredRun, runFolderOf } from '../report/stored-run.js'
 import { loadPolicy } from '../run.js'
 import { type Machine, machineFacts } from './bench.js'
 import { countdownLearningPage } from './countdown-learning-page.js'
+import { shareWithInterval } from './tables.js'
 
 /** The presets of the three trainings. */
 export const COUNTDOWN_PRESETS = {
@@ -330,7 +331,9 @@ async function greedy(
       }),
   })
   const seconds = (performance.now() - began) / 1000
-  onMeasured(`${name}: solves ${told(correct!)} of ${plural(tasks, 'held-out task')}  ${seconds.toFixed(1)} s`)
+  onMeasured(
+    `${name}: solves ${shareWithInterval(correct!)} of ${plural(tasks, 'held-out task')}  ${seconds.toFixed(1)} s`,
+  )
   return { score: { correct: correct!, parts: parts!, characters: characters!, seconds }, answers }
 }
 
@@ -346,15 +349,12 @@ async function sampled(
   })
   const seconds = (performance.now() - began) / 1000
   const best = bestOf!.correct!
-  onMeasured(`${name}: best of ${SAMPLES} solves ${told(best)}  ${seconds.toFixed(1)} s`)
+  onMeasured(`${name}: best of ${SAMPLES} solves ${shareWithInterval(best)}  ${seconds.toFixed(1)} s`)
   return { passAt: passAt!, ...(majority && { majority }), bestOf: best, seconds }
 }
 
-function told({ mean, interval: [low, high] }: Estimate): string {
-  return `${share(mean)} (${share(low)} to ${share(high)})`
-}
-
-function trained(run: string): Trained {
+/** How much the training of a run folder saw. */
+export function trained(run: string): Trained {
   const { record, seconds } = readStoredRun(run)
   const { updates, returns } = record
   return { updates: updates.length, episodes: returns.length, ...(seconds !== undefined && { seconds }) }
@@ -371,7 +371,8 @@ function overSeeds(seeds: readonly CountdownSeed[]): CountdownLearning['overSeed
   )
 }
 
-function estimate(values: readonly number[]): Estimate {
+/** A mean with its bootstrap 95% interval. */
+export function estimate(values: readonly number[]): Estimate {
   return { mean: mean(values), interval: bootstrapInterval(values, mean, { generator: new PCG64(SEED) }) }
 }
 

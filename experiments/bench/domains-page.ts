@@ -1,23 +1,22 @@
 import { presets } from '../presets/presets.js'
 import { domainCells, domainNotes } from '../report/domain-table.js'
 import type { DomainComparison, DomainTraining } from './domains.js'
-import { loadLine, machineLine } from './tables.js'
+import { loadLine, machineLine, markdownTable, raised } from './tables.js'
 
 /** The page of a comparison across domains. */
 export function domainsPage({ command, machine, seeds, results, trained }: DomainComparison): string {
-  const load = loadLine(machine.load)
   return `# REINFORCE and RLOO across domains
 
 Written by \`${command}\` on ${machine.began.slice(0, 10)}; every number here is from that run, and all of them are in \`domains.json\`.
 
 - Machine: ${machineLine(machine)}
 - Commit: ${machine.commit ?? 'unknown'}
-- ${load[0]!.toUpperCase()}${load.slice(1)}
+- ${raised(loadLine(machine.load))}
 - Seeds: ${seeds.join(', ')}
 
 ![Normalised scores in each domain, and over all](domains.svg)
 
-${markdown(domainCells(results))}
+${markdownTable(domainCells(results))}
 
 Start and score are means over runs. Normalised: the interquartile mean over runs of (score − random) / (reference − random), and its 95% interval from 2,000
 bootstrap resamples of the runs (of all domains: of the runs within each domain; Agarwal et al. 2021). The random agent's score and the reference count as known:
@@ -33,7 +32,7 @@ domain to domain, and nothing says that the reference of one domain is as hard t
 
 ## Training
 
-${markdown([
+${markdownTable([
   ['preset', 'updates', 'episodes', 'seconds a run', 'what it is'],
   ...trained.map(({ config: { name }, updates, episodes, seconds }) => [
     ...[`\`${name}\``, updates.toLocaleString('en-US'), episodes.toLocaleString('en-US')],
@@ -56,8 +55,4 @@ function shortened(trained: readonly DomainTraining[]): string {
     return made !== undefined && updates < made ? [`\`${name}\` ${updates} of ${made}`] : []
   })
   return shorter.length > 0 ? `Less than the whole preset, in updates: ${shorter.join(', ')}.\n` : ''
-}
-
-function markdown([header, ...lines]: readonly (readonly string[])[]): string {
-  return [header!, header!.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }

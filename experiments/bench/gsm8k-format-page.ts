@@ -1,6 +1,5 @@
 import type { LanguageConfig } from '../../agents/llm/language-config.js'
 import type { Estimate } from '../../algorithms/evaluate.js'
-import { presets } from '../presets/presets.js'
 import { plural, share } from '../report/numbers.js'
 import {
   FORMAT_PRESETS,
@@ -19,6 +18,7 @@ import {
   markdownTable,
   minutes,
   pointsWithInterval,
+  presetLine,
   raised,
   shareWithInterval,
   verdict,
@@ -157,10 +157,6 @@ ${(['sft', 'rloo'] as const).map((training) => presetLine(FORMAT_PRESETS[trainin
 ${command}
 \`\`\`
 `
-}
-
-function presetLine(name: string): string {
-  return `- \`${name}\`: ${presets[name]?.description}. Source: ${presets[name]?.source}.`
 }
 
 function sampleText({ stage, mode, seed, completion }: FormatSample): string {

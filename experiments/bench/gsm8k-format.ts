@@ -3,9 +3,8 @@ import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import type { Agent } from '../../agents/agent.js'
 import { type Estimate, evaluate } from '../../algorithms/evaluate.js'
-import { bootstrapInterval, mean } from '../../algorithms/statistics.js'
+import { mean } from '../../algorithms/statistics.js'
 import { make } from '../../envs/registry.js'
-import { PCG64 } from '../../envs/seeding.js'
 import type { Message } from '../../envs/spaces/conversation.js'
 import type { EnvSpec } from '../../envs/spec.js'
 import { type TextOutcome, textEnvOf, textOutcome } from '../../envs/text/text-env.js'
@@ -18,7 +17,7 @@ import type { RunRecord } from '../report/run-record.js'
 import { readStoredRun, runFolderOf } from '../report/stored-run.js'
 import { loadPolicy } from '../run.js'
 import { type Machine, machineFacts } from './bench.js'
-import type { Trained } from './countdown-learning.js'
+import { estimate, type Trained, trained } from './countdown-learning.js'
 import { gsm8kFormatPage } from './gsm8k-format-page.js'
 
 /** The presets of the two trainings. */
@@ -293,16 +292,6 @@ function perMode<T>(of: (mode: Mode) => T): Record<Mode, T> {
 
 function perStage<T>(of: (stage: Stage) => T): Record<Stage, T> {
   return { base: of('base'), sft: of('sft'), rloo: of('rloo') }
-}
-
-function trained(run: string): Trained {
-  const { record, seconds } = readStoredRun(run)
-  const { updates, returns } = record
-  return { updates: updates.length, episodes: returns.length, ...(seconds !== undefined && { seconds }) }
-}
-
-function estimate(values: readonly number[]): Estimate {
-  return { mean: mean(values), interval: bootstrapInterval(values, mean, { generator: new PCG64(SEED) }) }
 }
 
 /** What RLOO's own completions were, over its updates. */

@@ -1,5 +1,6 @@
 import type { Estimate } from '../../algorithms/evaluate.js'
 import type { Json } from '../../envs/spec.js'
+import { presets } from '../presets/presets.js'
 import { share } from '../report/numbers.js'
 import type { BenchResults, Machine, PeerResult, RowResult } from './bench.js'
 import type { RowFamily } from './rows.js'
@@ -106,6 +107,11 @@ export function minutes(seconds: number | undefined): string {
 /** With a capital at its beginning. */
 export function raised(text: string): string {
   return text[0]!.toUpperCase() + text.slice(1)
+}
+
+/** What a preset is and where it comes from, as an item of a Markdown list. */
+export function presetLine(name: string): string {
+  return `- \`${name}\`: ${presets[name]?.description}. Source: ${presets[name]?.source}.`
 }
 
 /** The page of results, as `rxgym bench --results` writes it. */

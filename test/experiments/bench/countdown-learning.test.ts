@@ -54,9 +54,9 @@ describe('learning Countdown', () => {
   it('trains the three presets from every seed', () => {
     expect(learned.seeds.map(({ seed }) => seed)).toEqual([1, 2])
     for (const { trained } of learned.seeds) {
-      expect(trained.sft).toMatchObject({ updates: 2, episodes: 128 })
+      expect(trained.sft).toMatchObject({ updates: 2, episodes: 64 })
       expect(trained.rloo).toMatchObject({ updates: 2, episodes: 256 })
-      expect(trained.givenAnswer).toMatchObject({ updates: 2, episodes: 128 })
+      expect(trained.givenAnswer).toMatchObject({ updates: 2, episodes: 64 })
     }
   })
 

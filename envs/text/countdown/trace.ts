@@ -58,18 +58,19 @@ function workedOut({ numbers }: CountdownTask, steps: readonly CountdownStep[]):
     const parts = [take(a), take(b)] as const
     left.push({ value, step: { at, operation, parts } })
   }
-  const texts = Array.from({ length: steps.length + 1 }, (_, done) => expressionOf(left[0]!, done).replaceAll(' ', ''))
+  const texts = Array.from({ length: steps.length + 1 }, (_, done) => expressionOf(left[0]!, done))
   return texts.filter((text, i) => text !== texts[i - 1]) // a fraction's value is written as the operation was
 }
 
-/** @param done  operations whose values stand for them */
+/** Without spaces.
+ *  @param done  operations whose values stand for them */
 function expressionOf({ value, step }: Part, done: number): string {
   if (!step || step.at < done) return written(value)
   const [a, b] = step.parts.map((part) => {
     const text = expressionOf(part, done)
     return part.step && part.step.at >= done ? `(${text})` : bracketed(text)
   })
-  return `${a} ${step.operation} ${b}`
+  return `${a}${step.operation}${b}`
 }
 
 function equation({ left, operation, right, value }: CountdownStep): string {

@@ -103,11 +103,13 @@ describeGolden('a published recipe, with a tiny checkpoint in place of the real 
     const out = join(folder, 'countdown-rloo-qwen')
     const completions = async (sampling?: { repetitionPenalty: number }) => {
       const { agent, title } = await agentFor(out, undefined, undefined, false, sampling)
-      const env = (await agentFor(out)).makeEnv()
+      const asTrained = await agentFor(out)
+      const env = asTrained.makeEnv()
       const { observation } = await env.reset({ options: { task: 0 } })
       const context = { greedy: true, generators: [], seats: [0], episodes: [0] }
       const [decision] = await agent.act([observation], context)
       agent.close?.()
+      asTrained.agent.close?.()
       env.close()
       return { title, choices: Array.from(decision!.choices) }
     }

@@ -12,7 +12,8 @@ export function reportCommand(): Command {
     .description(
       'Writes report.html and learning-curve.svg into the folder of a run or of a comparison, and report.html into that of\n' +
         'an evaluation, with its completions to read. The page needs nothing beside it: it opens without a network. What\n' +
-        'was interrupted is reported as far as it got.',
+        'was interrupted is reported as far as it got. The report of a comparison over several environments may play the\n' +
+        'random agent in them, where their common scale begins: once, for random.json keeps its scores.',
     )
     .argument('<folder>', 'a run folder, or the --out of a comparison or an evaluation')
     .option('--import <file>', 'a module that registers environments of your own (repeatable)', collect, [])

@@ -5,16 +5,19 @@ import { type LanguageModel, loadLanguageModel, newLanguageModel } from '../agen
 import { LanguagePolicy, languagePolicy } from '../agents/llm/language-policy.js'
 import { modelDigest } from '../agents/llm/model-digest.js'
 import { modelFiles } from '../agents/llm/model-files.js'
-import { Tokenizer } from '../agents/llm/tokenizer.js'
+import { loadTokenizer, Tokenizer } from '../agents/llm/tokenizer.js'
 import { type TokenizerTraining, trainTokenizer } from '../agents/llm/train-tokenizer.js'
 import { make } from '../envs/registry.js'
 import type { PCG64 } from '../envs/seeding.js'
 import { Completion } from '../envs/spaces/completion.js'
 import type { EnvSpec } from '../envs/spec.js'
 import { textEnvOf } from '../envs/text/text-env.js'
+import { writeAtomically } from './checkpoint.js'
 import { UsageError } from './errors.js'
 import { presets } from './presets/presets.js'
 import { runAt } from './run-folder.js'
+
+const TOKENIZER = 'tokenizer.json'
 
 /** What a language agent is made for, and from. */
 export interface LanguageAgentStart {
@@ -23,11 +26,14 @@ export interface LanguageAgentStart {
   readonly generator: PCG64
   /** The policy of another run, as its newest checkpoint has it, or the one of `RUN@UPDATE`. */
   readonly policyOfRun: (run: string) => Promise<unknown>
+  /** The folder of the run. */
+  readonly folder?: string | undefined
 }
 
 /**
  * The policy that a configuration describes: a fresh model, one from a folder or the hub, or another run's. A fresh model's
- * tokenizer is trained on the environment's own texts, so that the same configuration always gives the same one.
+ * tokenizer is trained on the environment's own texts, so that the same configuration gives the same one, and kept in the
+ * run's folder: what the tokens mean must outlive the file that the texts came from.
  *
  * @throws UsageError if the run named is not there or has no language model, a preset is named, or the environment no texts to train a tokenizer on
  */
@@ -54,7 +60,9 @@ interface FoundModel {
 async function modelOf({ model, fresh }: LanguageConfig, start: LanguageAgentStart): Promise<FoundModel> {
   if (model === undefined) {
     const { texts, vocabulary, digits, ...shape } = fresh
-    const tokenizer = await tokenizerFor(start.env, texts, { vocabularySize: vocabulary, digits })
+    const tokenizer = await keptIn(start.folder, () =>
+      tokenizerFor(start.env, texts, { vocabularySize: vocabulary, digits }),
+    )
     return { model: newLanguageModel(shape, tokenizer, start.generator) }
   }
   const { path, update } = runAt(model)
@@ -84,6 +92,19 @@ function stopsOf(spec: EnvSpec): readonly string[] {
   env.close()
   const { actionSpace } = env
   return actionSpace instanceof Completion ? actionSpace.stop : []
+}
+
+/** The tokenizer of a run's folder; the one that is made where there is none yet, which is kept there. */
+async function keptIn(folder: string | undefined, made: () => Promise<Tokenizer>): Promise<Tokenizer> {
+  if (folder === undefined) return made()
+  if (existsSync(join(folder, TOKENIZER))) return loadTokenizer(folder)
+  const tokenizer = await made()
+  const { [TOKENIZER]: marker, ...others } = tokenizer.files
+  // Last the file whose presence says that all are there
+  for (const [name, text] of Object.entries({ ...others, [TOKENIZER]: marker })) {
+    writeAtomically(join(folder, name), Buffer.from(text))
+  }
+  return tokenizer
 }
 
 async function tokenizerFor(spec: EnvSpec, count: number, training: TokenizerTraining): Promise<Tokenizer> {

@@ -44,10 +44,14 @@ export function algorithmOf({ algorithm }: Pick<ExperimentConfig, 'algorithm'>):
   }
 }
 
-/** The policy that a configuration describes, untrained. */
+/**
+ * The policy that a configuration describes, untrained.
+ * @param folder  of its run, which keeps what else would be made anew: see {@link languageAgent}
+ */
 export function policyOf(
   config: Pick<ExperimentConfig, 'agent' | 'env' | 'seed'>,
   start: PolicyStart,
+  folder?: string,
 ): Policy | Promise<Policy> {
   const { agent } = config
   switch (agent.type) {
@@ -61,7 +65,7 @@ export function policyOf(
       const policyOfRun = async (run: string) => (await loadHere(run)).policy
       return languageAgent(
         { ...settings, model: modelNameOf(config) },
-        { env: envSpecOf(config), generator, policyOfRun },
+        { env: envSpecOf(config), generator, policyOfRun, folder },
       ) as Promise<unknown> as Promise<Policy>
     }
     case 'chess': {
@@ -93,7 +97,7 @@ export function runExperiment(
   return defer(() => useBackend(config.backend)).pipe(
     mergeMap((backend) => {
       ready?.(backend, folder.writeFacts(backend))
-      const training = trainingOf(config)
+      const training = trainingOf(config, folder.path)
       demonstrators = [training.demonstrator, training.evaluation?.demonstrator]
       return train({ ...training, ...(stop && { stop }), ...(resume && { resume }) })
     }),
@@ -113,12 +117,12 @@ function naming(file: string, error: unknown): unknown {
   return error instanceof CheckpointMismatchError ? new CorruptFileError(file, error.message) : error
 }
 
-/** A configuration as {@link train} takes it. */
-export function trainingOf(config: ExperimentConfig) {
+/** A configuration as {@link train} takes it, for a run in this folder if it has one. */
+export function trainingOf(config: ExperimentConfig, folder?: string) {
   const { budget, seed, parallel, checkpointEvery, evaluation, opponents, demonstrator } = config
   return {
     env: envSpecOf(config),
-    agent: (start: PolicyStart) => policyOf(config, start),
+    agent: (start: PolicyStart) => policyOf(config, start, folder),
     algorithm: algorithmOf(config),
     budget,
     seed,
@@ -198,7 +202,7 @@ async function loadHere(name: string, measured?: MeasuredSampling): Promise<Load
   const acting =
     measured && agent.type === 'language' ? { ...agent, sampling: { ...agent.sampling, ...sampling } } : agent
   const start = { observationSpace, actionSpace, generator: initialGenerator(config.seed) }
-  const policy = await policyOf({ ...config, agent: acting }, start)
+  const policy = await policyOf({ ...config, agent: acting }, start, path)
   if (!checkpoint) return { policy, path, config, update: 0, memory: [] }
   try {
     // Where all weights were learned, they are all in the checkpoint: what they began from no longer matters.

@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import '../../index.js'
 import { loadLanguageModel } from '../../agents/llm/language-model.js'
 import { LanguagePolicy } from '../../agents/llm/language-policy.js'
+import { register } from '../../envs/registry.js'
+import { textEnv } from '../../envs/text/text-env.js'
 import { exportCommand } from '../../experiments/commands/export.js'
 import { trainCommand } from '../../experiments/commands/train.js'
 import { type CompareEvent, compare } from '../../experiments/compare.js'
@@ -89,6 +91,35 @@ describe('a run of a language model', () => {
     expect(await logitsOf(second)).not.toEqual(await logitsOf(first))
     // Before its first update the second is what the first became.
     expect(await logitsOf(`${second}@0`)).toEqual(await logitsOf(first))
+  })
+
+  it('keeps its tokenizer: what it was trained on may change, and be longer, and the run is still what it was', async () => {
+    const words = ['one two three', 'four five six']
+    const texts = [...words]
+    register({
+      id: 'Changing-v0',
+      create: () =>
+        textEnv({
+          tasks: () => texts.map((text) => ({ text })),
+          prompt: '{text}',
+          gold: ({ text }) => text,
+          reward: () => 1,
+        }),
+    })
+    const { evaluation: _, ...settings } = imitate
+    const run = await trained({ ...settings, name: 'changing', env: { id: 'Changing-v0' } }, join(folder, 'changing'))
+    const logits = await logitsOf(run)
+    const files = async () => {
+      const { policy } = await loadPolicy(run)
+      const model = (policy as unknown as LanguagePolicy).release()
+      policy.close()
+      model.dispose()
+      return model.tokenizer.files
+    }
+    const before = await files()
+    texts.splice(0, 2, ...Array.from({ length: 9 }, (_, i) => `${i}: quite another text, and a longer one`))
+    expect(await files()).toEqual(before)
+    expect(await logitsOf(run)).toEqual(logits)
   })
 
   it('tells how many tokens it wrote in a second, in its timing and its report and never in its events', async () => {

@@ -47,7 +47,7 @@ export function gsm8kFormatTargetLines({ seeds }: Pick<Gsm8kFormat, 'seeds'>): s
   const reaches = (seed: FormatSeed, mode: Mode) => seed.scores.rloo[mode].format.mean > TARGET
   const all = (mode: Mode) => seeds.filter((seed) => reaches(seed, mode)).length
   return [
-    `- More than ${share(TARGET)} in the form after RLOO: ${MODES.map((mode) => `${mode} ${verdict(all(mode) === seeds.length)} on ${all(mode)} of ${plural(seeds.length, 'seed')}`).join(', ')}`,
+    `- More than ${share(TARGET)} in the form after RLOO: ${MODES.map((mode) => `${mode} on ${all(mode)} of ${plural(seeds.length, 'seed')}: ${verdict(all(mode) === seeds.length)}`).join(', ')}`,
     ...seeds.map((seed) => {
       const told = (mode: Mode) =>
         `${mode} ${share(seed.scores.sft[mode].format.mean)} to ${share(seed.scores.rloo[mode].format.mean)}: ${verdict(reaches(seed, mode))}`
@@ -95,6 +95,7 @@ export function gsm8kFormatPage(found: Gsm8kFormat): string {
   const { agent } = configs.sft
   // of a preset with a language model
   const { maxNewTokens: limit, temperature } = (agent as LanguageConfig).sampling
+  const { temperature: colder } = (configs.rloo.agent as LanguageConfig).sampling
   return `# The form of an answer, on GSM8K
 
 Written by \`${command}\` on ${machine.began.slice(0, 10)}; every number here is from that run, and all of them are in \`gsm8k-format.json\`.
@@ -116,7 +117,7 @@ what it does to the rest.
 
 ${gsm8kFormatTable(found)}
 
-One completion of each of the ${plural(problems, 'test problem')}, the likeliest tokens (greedy) or tokens drawn at temperature ${temperature} (sampled), at most ${limit} of them. Percent, with the 95% interval from 2,000
+One completion of each of the ${plural(problems, 'test problem')}, the likeliest tokens (greedy) or tokens drawn (sampled: base and SFT at temperature ${temperature}, RLOO at ${colder}), at most ${limit} of them. Percent, with the 95% interval from 2,000
 bootstrap resamples of the problems. In the form: it starts with \`<reasoning>…</reasoning>\`, which \`<answer>…</answer>\` follows. Right: the answer has the value of the published one.
 
 ## Target

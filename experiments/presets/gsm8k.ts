@@ -72,17 +72,17 @@ export const gsm8kPresets = {
     config: {
       ...tinyGsm8k,
       // Drawn colder than it imitated, or the likeliest tokens, which turn in circles, are never tried and never unlearned.
-      agent: { type: 'language', model: 'gsm8k-format-tiny-sft', sampling: { ...tinySampling, temperature: 0.7 } },
+      agent: { type: 'language', model: 'gsm8k-format-tiny-sft', sampling: { ...tinySampling, temperature: 0.5 } },
       algorithm: {
         type: 'rloo',
         group: 8,
         groupsPerUpdate: 8,
         normalizeAdvantages: true,
         learningRate: 0.0006,
-        schedule: { shape: 'cosine', updates: 60, end: 0.1 },
+        schedule: { shape: 'cosine', updates: 80, end: 0.1 },
         maxGradientNorm: 1,
       },
-      budget: { updates: 60 },
+      budget: { updates: 80 },
     },
   },
 } satisfies Readonly<Record<string, Preset>>

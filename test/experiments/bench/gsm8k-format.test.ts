@@ -121,8 +121,8 @@ describeGolden('the form of answers on GSM8K', () => {
 })
 
 it.each([
-  [0.951, 'reached on 1 of 1 seed', 'reached'],
-  [0.95, 'MISSED on 0 of 1 seed', 'MISSED'],
+  [0.951, 'on 1 of 1 seed: reached', 'reached'],
+  [0.95, 'on 0 of 1 seed: MISSED', 'MISSED'],
 ])('the target is missed at 95%%: %d', (format, all, each) => {
   const score = (mean: number) => ({
     ...{ format: at(mean), strict: at(mean), correct: at(0.02), reward: at(2), characters: 60, seconds: 1 },

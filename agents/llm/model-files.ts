@@ -45,7 +45,7 @@ interface HubModel {
 }
 
 const COMMIT = /^[0-9a-f]{40}$/
-const WAY_OUT = 'Or give the path of a folder that has the model.'
+const WAY_OUT = 'Or give the path of a folder that has the model: none of this name is here.'
 
 /**
  * The folder on this machine that has a model's files: the one that is named, or, for `organisation/name` or

@@ -91,6 +91,7 @@ async function trainAction(experiment: string | undefined, flags: TrainFlags): P
   })
   for (const notice of folder.notices) process.stderr.write(`${notice}\n`)
 
+  const goOn = ['rxgym train --resume', folder.path, ...flags.import.flatMap((file) => ['--import', file])].join(' ')
   const began = performance.now()
   let first = 0
   let tokens = 0
@@ -118,7 +119,7 @@ async function trainAction(experiment: string | undefined, flags: TrainFlags): P
     })
   } catch (error) {
     progress?.end()
-    say(`failed; go on from the last checkpoint with: rxgym train --resume ${folder.path}`)
+    say(`failed; go on from the last checkpoint with: ${goOn}`)
     throw error
   } finally {
     progress?.end()
@@ -143,7 +144,7 @@ async function trainAction(experiment: string | undefined, flags: TrainFlags): P
       process.stdout.write(`after update ${evaluation.update}: ${evaluationText(evaluation)}\n`)
     }
     if (report) process.stdout.write(`report: ${report}\n`)
-    if (reason === 'stopped') process.stdout.write(`go on with: rxgym train --resume ${folder.path}\n`)
+    if (reason === 'stopped') process.stdout.write(`go on with: ${goOn}\n`)
   }
   return reason === 'stopped' ? EXIT.interrupted : EXIT.ok
 }

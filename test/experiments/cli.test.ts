@@ -237,11 +237,14 @@ describe('rxgym train', () => {
     'stops with 1, the episode and a checkpoint from before it when an environment breaks: %s',
     async (BREAK, message) => {
       const out = join(folder(), 'run')
-      const own = ['--set', 'env=Own-v0', '--import', ownEnv()]
+      const file = ownEnv()
+      const own = ['--set', 'env=Own-v0', '--import', file]
       const failed = await resultOf(start(['train', ...short, ...own, '--out', out], { BREAK }))
       expect(failed.err).toMatch(/^episode 8 \(seed \d+\), step 3: /m)
       expect(failed.err).toContain(message)
-      expect(failed.err).toContain(`go on from the last checkpoint with: rxgym train --resume ${out}`)
+      expect(failed.err).toContain(
+        `go on from the last checkpoint with: rxgym train --resume ${out} --import ${file}\n`,
+      )
       expect(failed.code).toBe(1)
       expect(readdirSync(join(out, 'checkpoints'))).toEqual(['00000008.safetensors'])
 

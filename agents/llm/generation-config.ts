@@ -55,8 +55,12 @@ export function generationConfig(
   }
 }
 
-/** How completions are drawn, as `generation_config.json` says it to other tools, whose own defaults differ. */
-export function drawingConfig({ temperature = 1, topK = 0, topP = 1, repetitionPenalty = 1 }: Sampling): JsonObject {
+/** How completions are drawn and end, as `generation_config.json` says it to other tools: their own defaults differ, and with that
+ *  file they no longer look into `config.json` for the end tokens. */
+export function drawingConfig(
+  { temperature = 1, topK = 0, topP = 1, repetitionPenalty = 1 }: Sampling,
+  endTokens: readonly number[],
+): JsonObject {
   const draws = temperature > 0 && { temperature, top_k: topK, top_p: topP }
-  return { do_sample: temperature > 0, ...draws, repetition_penalty: repetitionPenalty }
+  return { eos_token_id: [...endTokens], do_sample: temperature > 0, ...draws, repetition_penalty: repetitionPenalty }
 }

@@ -116,7 +116,7 @@ export class LanguagePolicy implements Policy<Observation, string> {
     const { weights } = this.#acting()
     return this.#model.withWeights(
       Object.fromEntries(Object.entries(weights).map(([name, weight]) => [name, tf.clone(weight)])),
-      drawingConfig(this.#options.sampling ?? {}),
+      drawingConfig(this.#options.sampling ?? {}, this.#model.endTokens),
     )
   }
 

@@ -1,8 +1,8 @@
 import { show } from '../../envs/env.js'
-import type { PCG64 } from '../../envs/seeding.js'
 import type { Message } from '../../envs/spaces/conversation.js'
 import { readCountdownPrompt } from '../../envs/text/countdown/prompt.js'
 import { countdownTrace } from '../../envs/text/countdown/trace.js'
+import { shuffle } from '../../envs/text/task-order.js'
 import type { Agent } from '../agent.js'
 
 /**
@@ -21,7 +21,7 @@ export function countdownSolver(): Agent<readonly Message[], string> {
       observations.map((conversation, i) => {
         const { task, thinking, brief } = expectCountdown('countdownSolver', conversation)
         const { numbers, target } = task
-        const met = greedy ? task : { numbers: shuffled(numbers, generators[i]!), target }
+        const met = greedy ? task : { numbers: shuffle([...numbers], generators[i]!), target }
         const trace =
           countdownTrace(met, brief) ??
           `No expression of ${numbers.join(', ')} that uses each of them once equals ${target}.\n</think>\n` +
@@ -29,15 +29,6 @@ export function countdownSolver(): Agent<readonly Message[], string> {
         return { action: thinking ? trace : `<think>${trace}`, choices: [], logProbs: [] }
       }),
   }
-}
-
-function shuffled(numbers: readonly number[], random: PCG64): number[] {
-  const order = [...numbers]
-  for (let i = order.length - 1; i > 0; i--) {
-    const j = random.integers(0, i + 1)
-    ;[order[i], order[j]] = [order[j]!, order[i]!]
-  }
-  return order
 }
 
 /** The task of a Countdown prompt.

@@ -15,20 +15,23 @@ export function taskInOrder(count: number, seed: number, index: number): number 
   const key = `${count} ${seed} ${epoch}`
   let order = kept.get(key)
   if (!order) {
-    order = shuffled(count, new PCG64(new SeedSequence(seed, [3, epoch])))
+    order = shuffle(
+      Uint32Array.from({ length: count }, (_, i) => i),
+      new PCG64(new SeedSequence(seed, [3, epoch])),
+    )
     if (kept.size >= mostKept) kept.delete(kept.keys().next().value!)
     kept.set(key, order)
   }
   return order[index % count]!
 }
 
-function shuffled(count: number, random: PCG64): Uint32Array {
-  const order = Uint32Array.from({ length: count }, (_, i) => i)
-  for (let i = count - 1; i > 0; i--) {
+/** Puts numbers into a random order, in place (Fisher–Yates). */
+export function shuffle<T extends Uint32Array | number[]>(numbers: T, random: PCG64): T {
+  for (let i = numbers.length - 1; i > 0; i--) {
     const j = random.integers(0, i + 1)
-    const moved = order[i]!
-    order[i] = order[j]!
-    order[j] = moved
+    const moved = numbers[i]!
+    numbers[i] = numbers[j]!
+    numbers[j] = moved
   }
-  return order
+  return numbers
 }

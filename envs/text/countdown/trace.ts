@@ -22,11 +22,10 @@ import { type CountdownStep, type CountdownValue, countdownSolution } from './so
 export function countdownTrace(task: CountdownTask, brief = false): string | undefined {
   const solution = countdownSolution(task)
   if (!solution) return undefined
+  const { expression, steps } = solution
   if (brief) {
-    const { expression, steps } = solution
     return `\n${workedOut(task, steps).join('=')}\n</think>\n<answer>${expression.replaceAll(' ', '')}</answer>`
   }
-  const { expression, steps } = solution
   const left = task.numbers.map(String)
   const lines = [`I need to make ${task.target} from ${listed(left)}.`]
   for (const step of steps) {

@@ -322,13 +322,14 @@ it.each(kinds)(
   },
 )
 
-it('A model that is released tells other tools how its policy draws', async () => {
+it('A model that is released tells other tools how its policy draws, and where it ends', async () => {
   const sampling = { temperature: 0.6, topP: 0.9 }
   const policy = languagePolicy(tinyModel({ seed: 1 }), { sampling })
   const model = policy.release()
   const folder = join(mkdtempSync(join(tmpdir(), 'released-')), 'model')
   await model.save(folder)
   expect(JSON.parse(readFileSync(join(folder, 'generation_config.json'), 'utf8'))).toMatchObject({
+    eos_token_id: model.endTokens,
     ...{ do_sample: true, temperature: 0.6, top_k: 0, top_p: 0.9, repetition_penalty: 1 },
   })
   model.dispose()

@@ -1,19 +1,17 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { BackendError } from './backend-error.js'
 import * as tf from './tf.js'
 
-export const backendNames = ['auto', 'wasm', 'cpu', 'tensorflow'] as const
+export { BackendError }
+
+export const backendNames = ['auto', 'wasm', 'cpu', 'webgpu', 'tensorflow'] as const
 export type BackendName = (typeof backendNames)[number]
 
 /** The backend in use, and why it was taken. */
 export interface Backend {
   readonly name: Exclude<BackendName, 'auto'>
   readonly reason: string
-}
-
-/** A backend that cannot run here. The message says what is missing and how to get it. */
-export class BackendError extends Error {
-  override readonly name = 'BackendError'
 }
 
 const require = createRequire(import.meta.url)
@@ -24,6 +22,8 @@ const tensorflowPackages = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'
  *
  * - `wasm`: WebAssembly with SIMD, one thread, so that results are the same on every run. Always there.
  * - `cpu`: plain JavaScript. Always there; slow, and the reference that the others are compared with.
+ * - `webgpu`: a graphics card of any vendor, through Dawn on Vulkan, Metal or Direct3D 12; needs the package `webgpu`, which is optional, and a
+ *   driver. The environment variable `RXGYM_ADAPTER` chooses among several cards by a part of the name.
  * - `tensorflow`: libtensorflow, on CUDA through `@tensorflow/tfjs-node-gpu` or on the CPU through
  *   `@tensorflow/tfjs-node`; both are optional and installed by hand.
  * - `auto`: `tensorflow` if the GPU package loads, else `wasm`, else `cpu`.
@@ -45,6 +45,8 @@ async function load(name: BackendName): Promise<Backend> {
     case 'cpu':
       await import('@tensorflow/tfjs-backend-cpu')
       return { name, reason: 'asked for' }
+    case 'webgpu':
+      return { name, reason: `asked for; ${await loadWebgpu()}` }
     case 'tensorflow': {
       const { loaded, missing } = await loadTensorflow(tensorflowPackages)
       if (!loaded) {
@@ -84,6 +86,31 @@ async function startWasm(): Promise<void> {
   wasm.setThreadsCount(1)
   tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false)
   if (!(await tf.setBackend('wasm'))) throw new BackendError(`no WebAssembly backend in ${join(folder, '*.wasm')}`)
+}
+
+let webgpuStarted: Promise<string> | undefined
+
+/** Once, unless it failed: a device stays as long as the process.
+ *  @returns the adapter's name */
+function loadWebgpu(): Promise<string> {
+  webgpuStarted ??= startWebgpu().catch((error) => {
+    webgpuStarted = undefined
+    throw error
+  })
+  return webgpuStarted
+}
+
+async function startWebgpu(): Promise<string> {
+  const { openDevice } = await import('./webgpu/device.js')
+  const gpu = await openDevice()
+  // Only now: tfjs's backend looks for the globals that Dawn brings when it is loaded.
+  const { DawnBackend } = await import('./webgpu/dawn-backend.js')
+  // tfjs registers one of its own, with a device of fewer features.
+  tf.removeBackend('webgpu')
+  tf.registerBackend('webgpu', () => new DawnBackend(gpu))
+  if (!(await tf.setBackend('webgpu'))) throw new BackendError('webgpu: tfjs does not start its backend')
+  const { description, device, vendor } = gpu.adapter.info
+  return description || device || vendor
 }
 
 async function loadTensorflow(packages: readonly string[]): Promise<{ loaded?: string; missing: string }> {

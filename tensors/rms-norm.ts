@@ -1,5 +1,7 @@
 import * as tf from './tf.js'
 import { wasmKernels } from './wasm/kernels.js'
+import { gpuKernels } from './webgpu/kernels.js'
+import * as onGpu from './webgpu/rms-norm.js'
 
 /** A normalised x, and what its gradient needs. */
 export interface RmsNorm {
@@ -13,6 +15,8 @@ export interface RmsNorm {
  *  @param x       [rows, features]
  *  @param weight  [features] */
 export function rmsNorm(x: tf.Tensor2D, weight: tf.Tensor1D, epsilon: number): RmsNorm {
+  const gpu = gpuKernels()
+  if (gpu) return onGpu.rmsNorm(gpu, x, weight, epsilon)
   const kernels = wasmKernels()
   if (!kernels) return rmsNormComposed(x, weight, epsilon)
   const { address } = kernels
@@ -48,6 +52,8 @@ export function rmsNormGradient(
   inverse: tf.Tensor2D,
   plus?: tf.Tensor2D,
 ): RmsNormGradient {
+  const gpu = gpuKernels()
+  if (gpu) return onGpu.rmsNormGradient(gpu, dy, x, weight, inverse, plus)
   const kernels = wasmKernels()
   if (!kernels) return rmsNormGradientComposed(dy, x, weight, inverse, plus)
   const { address } = kernels

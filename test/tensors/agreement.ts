@@ -3,9 +3,10 @@ import { PCG64 } from '../../envs/seeding.js'
 import { useBackend } from '../../tensors/backend.js'
 import * as tf from '../../tensors/tf.js'
 
-/** Backends that compute: by composed operations, and by kernels where they are built. */
-export const backends = ['cpu', 'wasm'] as const
-type TestedBackend = (typeof backends)[number]
+export type TestedBackend = 'cpu' | 'wasm' | 'webgpu'
+
+/** Backends that compute: by composed operations, and by kernels where they are built. With RXGYM_TEST_WEBGPU it is the adapter that is in reach. */
+export const backends: readonly TestedBackend[] = process.env.RXGYM_TEST_WEBGPU ? ['webgpu'] : ['cpu', 'wasm']
 
 /** Normally distributed numbers, always the same of a seed, and a tensor of them. */
 export function normal(seed: number, size: number, scale = 1): Float32Array {
@@ -26,9 +27,8 @@ export async function on(
   await useBackend(backend)
   const before = tf.memory().numTensors
   const results = tf.tidy(() => work() as tf.NamedTensorMap)
-  const read = Object.fromEntries(
-    Object.entries(results).map(([name, tensor]) => [name, tensor.dataSync() as Float32Array]),
-  )
+  const read: Record<string, Float32Array> = {}
+  for (const [name, tensor] of Object.entries(results)) read[name] = (await tensor.data()) as Float32Array
   tf.dispose(results)
   expect(tf.memory().numTensors).toBe(before)
   return read
@@ -69,24 +69,27 @@ export async function expectSlopes(
   const tensors = () => inputs.map(([data, shape]) => tf.tensor(data, shape))
   const shape = tf.tidy(() => f(tensors()).shape)
   const weights = normal(77, tf.util.sizeFromShape(shape))
-  const found = tf.tidy(
-    () => gradients(tensors(), tf.tensor(weights, shape)).map((each) => each.dataSync() as Float32Array) as never,
-  ) as unknown as Float32Array[]
+  const slopes = tf.tidy(() => gradients(tensors(), tf.tensor(weights, shape)) as tf.Tensor[])
+  const found = await Promise.all(slopes.map((each) => each.data() as Promise<Float32Array>))
+  tf.dispose(slopes)
   expect(found).toHaveLength(inputs.length)
   const step = 1e-2
   for (const [i, [data, ofShape]] of inputs.entries()) {
     const direction = normal(78 + i, data.length)
-    const at = (distance: number) =>
-      tf.tidy(() => {
+    const at = async (distance: number) => {
+      const values = tf.tidy(() => {
         const moved = tensors()
         moved[i] = tf.tensor(
           data.map((x, j) => x + distance * direction[j]!),
           ofShape,
         )
-        const values = f(moved).dataSync() as Float32Array
-        return values.reduce((sum, value, j) => sum + value * weights[j]!, 0)
+        return f(moved)
       })
-    const slope = (at(step) - at(-step)) / (2 * step)
+      const read = (await values.data()) as Float32Array
+      values.dispose()
+      return read.reduce((sum, value, j) => sum + value * weights[j]!, 0)
+    }
+    const slope = ((await at(step)) - (await at(-step))) / (2 * step)
     const own = found[i]!.reduce((sum, value, j) => sum + value * direction[j]!, 0)
     expect(Math.abs(own - slope), `input ${i}: ${own} for ${slope}`).toBeLessThan(0.01 * (1 + Math.abs(slope)))
   }

@@ -1,0 +1,164 @@
+import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu'
+import { BackendError } from '../backend-error.js'
+import type * as tf from '../tf.js'
+import { BufferPool } from './buffer-pool.js'
+import type { GpuDevice } from './device.js'
+
+/** What of tfjs's backend is used here and is in no published type: how it batches commands, and where tensors are. */
+interface Internals {
+  commandEncoder: GPUCommandEncoder | null
+  computePassEncoder: GPUComputePassEncoder | null
+  dispatchCountInPass: number
+  commandQueueOwnedIds: { add(dataId: object): void; has(dataId: object): boolean }
+  bufferManager: BufferPool
+  readonly tensorMap: { get(dataId: object): { resource?: GPUBuffer | null; values?: unknown } }
+  readonly stagingPendingDisposal: GPUBuffer[]
+  ensureCommandEncoderReady(): void
+  endComputePassEncoder(): void
+  getBufferData(buffer: GPUBuffer): Promise<ArrayBuffer>
+}
+
+/** A kernel with all that it is run on. */
+export interface Dispatch {
+  readonly pipeline: GPUComputePipeline
+  readonly bindings: GPUBindGroup
+  readonly workgroups: readonly [number, number, number]
+}
+
+/** Bytes of the buffers in which the numbers that dispatches are given travel. */
+const PARAMS_BYTES = 2 ** 16
+
+/** Dispatches that are submitted together: submitting costs more than encoding one. */
+const DISPATCHES_AT_ONCE = 64
+
+/**
+ * tfjs's WebGPU backend on a device of Dawn's. What differs:
+ *
+ * - a buffer is free for the next operation as soon as its tensor is disposed of, not only once what uses it was submitted: commands run in
+ *   the order in which they were encoded, so the next one cannot overtake those before;
+ * - the pool gives memory back ({@link BufferPool});
+ * - a device that was lost, or that refused a command, is told as a {@link BackendError} by the next read;
+ * - kernels of our own are encoded among tfjs's ({@link DawnBackend.encode}).
+ */
+export class DawnBackend extends WebGPUBackend {
+  readonly gpu: GpuDevice
+  readonly pool: BufferPool
+  readonly #internals: Internals
+  readonly #params: { readonly buffer: GPUBuffer; readonly bytes: ArrayBuffer }[] = []
+  /** Which of `#params` is being filled, and how far. */
+  #filling = 0
+  #filled = 0
+  #failure: string | undefined
+
+  constructor(gpu: GpuDevice) {
+    super(gpu.device, gpu.adapter.info)
+    this.gpu = gpu
+    // The fields are there in this version, which is pinned; their types are not published.
+    this.#internals = this as unknown as Internals
+    this.pool = new BufferPool(gpu.device)
+    this.#internals.bufferManager = this.pool
+    this.#internals.commandQueueOwnedIds = { add() {}, has: () => false }
+    gpu.device.lost.then(({ reason, message }) => {
+      this.#failure ??= `the device was lost (${[reason, message.split('\n')[0]].filter(Boolean).join(': ')})`
+    })
+    gpu.device.addEventListener('uncapturederror', (event) => {
+      event.preventDefault()
+      this.#failure ??= `the device refused a command (${event.error.message.split('\n')[0]})`
+    })
+  }
+
+  /** Where a tensor is on the device: it is brought there if it is not. */
+  buffer({ dataId }: tf.TensorInfo): GPUBuffer {
+    const data = this.#internals.tensorMap.get(dataId)
+    if (!data.resource) this.uploadToGPU(dataId)
+    return data.resource!
+  }
+
+  /** A kernel is about to write into the tensor's buffer: what was read of it before is no longer so. */
+  changed({ dataId }: tf.TensorInfo): void {
+    this.#internals.tensorMap.get(dataId).values = null
+  }
+
+  /** A place for numbers that a dispatch is given, until the next submission; as a buffer's binding and as where to write them. */
+  params(bytes: number): { readonly binding: GPUBufferBinding; readonly view: DataView } {
+    // Offsets of uniform buffers are multiples of 256 unless a device says otherwise.
+    const size = Math.max(16, Math.ceil(bytes / 16) * 16)
+    let start = Math.ceil(this.#filled / 256) * 256
+    if (start + size > PARAMS_BYTES) {
+      this.#filling++
+      start = 0
+    }
+    this.#params[this.#filling] ??= {
+      buffer: this.device.createBuffer({ size: PARAMS_BYTES, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST }),
+      bytes: new ArrayBuffer(PARAMS_BYTES),
+    }
+    const place = this.#params[this.#filling]!
+    this.#filled = start + size
+    return { binding: { buffer: place.buffer, offset: start, size }, view: new DataView(place.bytes, start, size) }
+  }
+
+  /** Encodes a dispatch behind what tfjs has encoded. */
+  encode({ pipeline, bindings, workgroups }: Dispatch): void {
+    const internals = this.#internals
+    internals.ensureCommandEncoderReady()
+    internals.computePassEncoder ??= internals.commandEncoder!.beginComputePass()
+    const pass = internals.computePassEncoder
+    pass.setPipeline(pipeline)
+    pass.setBindGroup(0, bindings)
+    pass.dispatchWorkgroups(...workgroups)
+    if (++internals.dispatchCountInPass >= DISPATCHES_AT_ONCE) this.flush()
+  }
+
+  /** Submits what has been encoded. */
+  flush(): void {
+    if (!this.#internals.commandEncoder) return
+    this.#internals.endComputePassEncoder()
+    this.submitQueue()
+  }
+
+  override submitQueue(): void {
+    for (let i = 0; i <= this.#filling; i++) {
+      const place = this.#params[i]
+      const size = i === this.#filling ? this.#filled : PARAMS_BYTES
+      if (place && size > 0) this.device.queue.writeBuffer(place.buffer, 0, place.bytes, 0, size)
+    }
+    this.#filling = 0
+    this.#filled = 0
+    super.submitQueue()
+    // super puts a set of its own there.
+    this.#internals.commandQueueOwnedIds = { add() {}, has: () => false }
+    this.pool.trim()
+  }
+
+  /** Waits until the device has done all that was submitted.
+   *  @throws BackendError if the device was lost or refused a command */
+  async done(): Promise<void> {
+    this.flush()
+    await this.device.queue.onSubmittedWorkDone().catch(() => {})
+    this.check()
+  }
+
+  /** @throws BackendError if the device was lost or refused a command */
+  check(): void {
+    if (this.#failure) throw new BackendError(`webgpu: ${this.#failure}`)
+  }
+
+  override async read(dataId: object): Promise<tf.backend_util.TypedArray> {
+    try {
+      const values = await super.read(dataId)
+      this.check()
+      return values as tf.backend_util.TypedArray
+    } catch (error) {
+      // A promise of a lost device may be kept before the one that tells of the loss.
+      await new Promise((resolve) => setImmediate(resolve))
+      this.check()
+      throw error
+    }
+  }
+
+  override readSync(dataId: object): tf.backend_util.TypedArray {
+    const { values } = this.#internals.tensorMap.get(dataId)
+    if (values) return values as tf.backend_util.TypedArray
+    throw new BackendError('webgpu: a tensor on the device can only be read by waiting for it (await tensor.data())')
+  }
+}

@@ -1,0 +1,252 @@
+import * as tf from '../tf.js'
+import type { DawnBackend, Dispatch } from './dawn-backend.js'
+import type { GpuFeature } from './device.js'
+
+/**
+ * A compute shader: its numbers in `params`, its buffers in the order of their bindings, and WGSL that declares neither. One for each set of
+ * constants that its code is made of; {@link variants} keeps them.
+ *
+ * `main` is declared as `fn main(...)` without its attributes.
+ */
+export interface Kernel<P extends string = string, B extends string = string> {
+  readonly name: string
+  readonly params: Readonly<Record<P, 'u32' | 'i32' | 'f32'>>
+  /** `array<f32>` and the like; read_write where {@link Kernel.writes} names it. */
+  readonly buffers: Readonly<Record<B, string>>
+  readonly writes: readonly NoInfer<B>[]
+  readonly workgroup: readonly [number, number?, number?]
+  readonly code: string
+  readonly uses?: readonly GpuFeature[]
+}
+
+/** What a kernel is run on. */
+export type Bound = tf.TensorInfo | GPUBuffer | GPUBufferBinding
+
+/** How many workgroups run a kernel. Where a kernel of one dimension has more than a dimension may have, they go on in the second: it takes its
+ *  place from {@link WORKGROUP_INDEX}. */
+export type Workgroups = readonly [number, number?, number?]
+
+/** A kernel with what it is run on. */
+export type Call<P extends string, B extends string> = readonly [
+  kernel: Kernel<P, B>,
+  buffers: Readonly<Record<NoInfer<B>, Bound>>,
+  params: Readonly<Record<NoInfer<P>, number>>,
+  workgroups: Workgroups,
+]
+
+/** Who takes calls of kernels: the {@link Gpu}, which runs them, or a {@link Plan}, which keeps them to be run again and again. */
+export interface Encoder {
+  run<P extends string, B extends string>(...call: Call<P, B>): void
+}
+
+/** Dispatches that are submitted together, as often as wanted: what they are bound to stays the same. */
+export class Plan implements Encoder {
+  readonly #gpu: Gpu
+  readonly #dispatches: Dispatch[] = []
+
+  constructor(gpu: Gpu) {
+    this.#gpu = gpu
+  }
+
+  /** How many dispatches there are. */
+  get length(): number {
+    return this.#dispatches.length
+  }
+
+  run<P extends string, B extends string>(...call: Call<P, B>): void {
+    if (!call[3].includes(0)) this.#dispatches.push(this.#gpu.prepare(...call))
+  }
+
+  /** Encodes all of it behind what was asked for before. */
+  encode(): void {
+    for (const dispatch of this.#dispatches) this.#gpu.backend.encode(dispatch)
+  }
+}
+
+/** The kernels' side of a `webgpu` backend. */
+export class Gpu implements Encoder {
+  readonly backend: DawnBackend
+  readonly #pipelines = new Map<Kernel, GPUComputePipeline>()
+
+  constructor(backend: DawnBackend) {
+    this.backend = backend
+  }
+
+  has(feature: GpuFeature): boolean {
+    return this.backend.gpu.features.has(feature)
+  }
+
+  /** Whether the adapter computes in software, on the processor: there waiting at barriers costs more than reading memory again. */
+  get inSoftware(): boolean {
+    return this.backend.gpu.adapter.info.isFallbackAdapter
+  }
+
+  get limits(): GPUSupportedLimits {
+    return this.backend.device.limits
+  }
+
+  /** A new tensor, whose values a kernel is about to write. */
+  output<R extends tf.Rank>(shape: tf.ShapeMap[R], dtype: 'float32' | 'int32' = 'float32'): tf.Tensor<R> {
+    const info = this.backend.makeTensorInfo(shape, dtype)
+    return tf.engine().makeTensorFromTensorInfo(info) as tf.Tensor<R>
+  }
+
+  /** The same values in another shape; the tensor that is given is disposed of. */
+  reshaped<R extends tf.Rank>(tensor: tf.Tensor, shape: tf.ShapeMap[R]): tf.Tensor<R> {
+    const same = tf.reshape<R>(tensor, shape)
+    tensor.dispose()
+    return same
+  }
+
+  /** Whole numbers on the device, as a tensor of them. */
+  integers(values: ArrayLike<number>): tf.Tensor1D {
+    return tf.tensor1d(values instanceof Int32Array ? values : Int32Array.from(values), 'int32')
+  }
+
+  run<P extends string, B extends string>(...[kernel, buffers, params, workgroups]: Call<P, B>): void {
+    if (workgroups.includes(0)) return
+    const pipeline = this.#pipeline(kernel)
+    const fields = Object.keys(kernel.params).length
+    const place = fields > 0 ? this.backend.params(fields * 4) : undefined
+    if (place) writeParams(kernel, params, place.view)
+    const bindings = this.#bindGroup(pipeline, kernel, buffers, place?.binding)
+    this.backend.encode({ pipeline, bindings, workgroups: this.#spread(workgroups) })
+  }
+
+  /** What {@link run} does, made once to be encoded again and again. */
+  prepare<P extends string, B extends string>(...[kernel, buffers, params, workgroups]: Call<P, B>): Dispatch {
+    const pipeline = this.#pipeline(kernel)
+    const fields = Object.keys(kernel.params).length
+    let buffer: GPUBuffer | undefined
+    if (fields > 0) {
+      const size = Math.ceil(fields / 4) * 16
+      buffer = this.backend.device.createBuffer({ size, usage: GPUBufferUsage.UNIFORM, mappedAtCreation: true })
+      writeParams(kernel, params, new DataView(buffer.getMappedRange()))
+      buffer.unmap()
+    }
+    const bindings = this.#bindGroup(pipeline, kernel, buffers, buffer && { buffer })
+    return { pipeline, bindings, workgroups: this.#spread(workgroups) }
+  }
+
+  #bindGroup(
+    pipeline: GPUComputePipeline,
+    kernel: Kernel,
+    buffers: Readonly<Record<string, Bound>>,
+    params: GPUBufferBinding | undefined,
+  ): GPUBindGroup {
+    const entries: GPUBindGroupEntry[] = []
+    for (const name in kernel.buffers) {
+      entries.push({ binding: entries.length, resource: this.#resource(buffers[name]!) })
+    }
+    if (params) entries.push({ binding: entries.length, resource: params })
+    return this.backend.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries })
+  }
+
+  #spread([x, y = 1, z = 1]: Workgroups): [number, number, number] {
+    const most = this.limits.maxComputeWorkgroupsPerDimension
+    if (x <= most) return [x, y, z]
+    if (y > 1 || z > 1)
+      throw new RangeError(`a dispatch of ${x} × ${y} × ${z} workgroups: at most ${most} are allowed in a dimension`)
+    const columns = Math.ceil(Math.sqrt(x))
+    return [columns, Math.ceil(x / columns), 1]
+  }
+
+  #pipeline(kernel: Kernel): GPUComputePipeline {
+    let pipeline = this.#pipelines.get(kernel)
+    if (!pipeline) {
+      const module = this.backend.device.createShaderModule({ label: kernel.name, code: shaderOf(kernel) })
+      pipeline = this.backend.device.createComputePipeline({
+        label: kernel.name,
+        layout: 'auto',
+        compute: { module, entryPoint: 'main' },
+      })
+      this.#pipelines.set(kernel, pipeline)
+    }
+    return pipeline
+  }
+
+  #resource(bound: Bound): GPUBindingResource {
+    if ('dataId' in bound) return { buffer: this.backend.buffer(bound) }
+    return 'buffer' in bound ? bound : { buffer: bound }
+  }
+}
+
+/** Which workgroup this is among all, where they go on in a second dimension; in `main`, with the builtins `workgroup` and `workgroups`. */
+export const WORKGROUP_INDEX = 'workgroup.x + workgroup.y * workgroups.x'
+
+/** The builtins that {@link WORKGROUP_INDEX} names, and the place in the workgroup: the arguments of most kernels. */
+export const ARGUMENTS = `@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) local: u32`
+
+function writeParams(kernel: Kernel, params: Readonly<Record<string, number>>, view: DataView): void {
+  let at = 0
+  for (const name in kernel.params) {
+    const value = params[name]!
+    if (kernel.params[name] === 'f32') view.setFloat32(at, value, true)
+    else view.setUint32(at, value, true)
+    at += 4
+  }
+}
+
+/** The whole of a kernel's WGSL. */
+export function shaderOf({ params, buffers, writes, workgroup, code, uses = [] }: Kernel): string {
+  const written: readonly string[] = writes
+  const extensions = {
+    'shader-f16': 'enable f16;',
+    subgroups: 'enable subgroups;',
+    'chromium-experimental-subgroup-matrix': 'enable chromium_experimental_subgroup_matrix;',
+  }
+  const fields = Object.entries(params)
+  const names = Object.entries(buffers)
+  return [
+    ...uses.map((feature) => extensions[feature]),
+    ...names.map(
+      ([name, type], i) =>
+        `@group(0) @binding(${i}) var<storage, ${written.includes(name) ? 'read_write' : 'read'}> ${name}: ${type};`,
+    ),
+    ...(fields.length > 0
+      ? [
+          `struct Params { ${fields.map(([name, type]) => `${name}: ${type}`).join(', ')} }`,
+          `@group(0) @binding(${names.length}) var<uniform> params: Params;`,
+        ]
+      : []),
+    code.replace('fn main(', `@compute @workgroup_size(${workgroup.join(', ')})\nfn main(`),
+  ].join('\n')
+}
+
+/** A kernel for each set of constants, made when it is first asked for. */
+export function variants<A extends readonly (string | number | boolean)[], K>(
+  make: (...constants: A) => K,
+): (...constants: A) => K {
+  const made = new Map<string, K>()
+  return (...constants) => {
+    const key = constants.join()
+    let kernel = made.get(key)
+    if (!kernel) {
+      kernel = make(...constants)
+      made.set(key, kernel)
+    }
+    return kernel
+  }
+}
+
+/** A kernel, with the names of its numbers and buffers known to the compiler. */
+export function kernel<P extends string, B extends string>(source: Kernel<P, B>): Kernel<P, B> {
+  return source
+}
+
+const known = new WeakMap<DawnBackend, Gpu>()
+
+/** The kernels, where the backend in use is `webgpu`; elsewhere plain operations do the same. Nor are they there while tfjs records operations to
+ *  differentiate them. */
+export function gpuKernels(): Gpu | undefined {
+  if (tf.getBackend() !== 'webgpu' || tf.engine().isTapeOn()) return undefined
+  // Under its name nothing else is registered.
+  const backend = tf.backend() as DawnBackend
+  let gpu = known.get(backend)
+  if (!gpu) {
+    gpu = new Gpu(backend)
+    known.set(backend, gpu)
+  }
+  return gpu
+}

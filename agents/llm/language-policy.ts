@@ -80,9 +80,9 @@ export class LanguagePolicy implements Policy<Observation, string> {
     return { act: (observations, context) => this.#acting().act(observations, context, sampling) }
   }
 
-  differentiate(rows: Rows, loss: (outputs: PolicyOutputs) => tf.Scalar): Differentiated {
+  async differentiate(rows: Rows, loss: (outputs: PolicyOutputs) => tf.Scalar): Promise<Differentiated> {
     checkWhole(this.#options.sampling, rows)
-    const { loss: value, gradients } = this.#acting().differentiate(rows, loss)
+    const { loss: value, gradients } = await this.#acting().differentiate(rows, loss)
     return { loss: value, gradients: this.#lora ? this.#lora.gradients(gradients) : gradients }
   }
 
@@ -185,7 +185,7 @@ class Actor implements FrozenPolicy<Observation, string> {
     return sequenceLogProbs(this.#model.config, this.weights, this.#sequences(rows), this.#settings())
   }
 
-  differentiate(rows: Rows, loss: (outputs: PolicyOutputs) => tf.Scalar): Differentiated {
+  differentiate(rows: Rows, loss: (outputs: PolicyOutputs) => tf.Scalar): Promise<Differentiated> {
     return differentiateSequences(this.#model.config, this.weights, this.#sequences(rows), loss, this.#settings())
   }
 

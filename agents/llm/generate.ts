@@ -90,7 +90,7 @@ export async function generate(
 
   const draw = (row: Row, logits: Float32Array) => {
     const seen = sampling.repetitionPenalty === 1 ? [] : [...Array.from(row.prompt), ...row.tokens]
-    const { token, logProb } = drawToken(logits, seen, sampling, generators[row.index]!)
+    const { token, logProb } = drawToken(logits, seen, sampling, () => generators[row.index]!.random())
     row.tokens.push(token)
     row.logProbs.push(logProb)
     if (ends.has(token)) {

@@ -192,10 +192,11 @@ function scoreGradients(
   config: ModelConfig,
   weights: Weights,
   pass: ScoringPass,
-  { trace, hidden }: Scored,
+  scored: Scored,
   slopes: { readonly logProbs: tf.Tensor1D; readonly entropies: tf.Tensor1D | undefined },
   temperature: number,
 ): Record<string, tf.Tensor> {
+  const { trace, hidden } = scored
   const { dHidden, dHead } = tokenScoresGradient(
     slopes.logProbs,
     slopes.entropies,
@@ -203,6 +204,8 @@ function scoreGradients(
     headOf(config, weights),
     pass.tokens,
     temperature,
+    false,
+    scored,
   )
   // Each row predicts one token, if any.
   const whole = embeddingGradient(dHidden, pass.rows, trace.hidden.shape[0])
@@ -295,7 +298,7 @@ function slopesOf(
   return found
 }
 
-function disposeOf({ trace, hidden, logProbs, entropies }: Scored): void {
+function disposeOf({ trace, hidden, logProbs, entropies, logSums }: Scored): void {
   trace.dispose()
-  tf.dispose([hidden, logProbs, entropies])
+  tf.dispose([hidden, logProbs, entropies, logSums ?? []])
 }

@@ -94,7 +94,8 @@ export class Adam {
     return norm
   }
 
-  state(): AdamState {
+  /** As of the moment of the call, whatever steps follow before the promise is kept. */
+  async state(): Promise<AdamState> {
     const tensors: Record<string, HostTensor> = {}
     for (const [name, { shape }] of this.#parameters) {
       const { m, v } = this.#moments.get(name)!

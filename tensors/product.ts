@@ -9,8 +9,7 @@ export interface ProductOptions {
   readonly b?: boolean
   /** Added to the product of two matrices: one of its shape, or one row for all of its rows. */
   readonly plus?: tf.Tensor | undefined
-  /** Both factors of two matrices are rounded to half precision, and sums are in single: several times as fast on cards with matrix units.
-   *  Where the backend cannot, it is ignored. Numbers of 65,520 and more become infinite, those below 6e-8 zero. */
+  /** Both factors are rounded to half precision, sums are in single; where the backend cannot, it is ignored. */
   readonly half?: boolean
 }
 

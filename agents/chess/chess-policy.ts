@@ -96,7 +96,7 @@ export function chessPolicy(options: ChessPolicyOptions): Policy<ChessObservatio
     parameters,
     hasValues: valueHead,
     act: (observations, context) => act((x) => network.forward(x), observations, context),
-    differentiate: ({ observations, decisions }, loss) =>
+    differentiate: async ({ observations, decisions }, loss) =>
       differentiate(parameters, () => {
         const scores = network.forward(boards(observations))
         const [logProbs, entropies] = choiceScores(scores, observations, decisions, reader)

@@ -2,7 +2,7 @@ import { embeddingGradient } from '../../tensors/embedding.js'
 import * as tf from '../../tensors/tf.js'
 import { type TokenScores, tokenScores, tokenScoresGradient } from '../../tensors/token-scores.js'
 import type { Differentiated, PolicyOutputs } from '../policy.js'
-import { headOf } from './decoder.js'
+import { headOf } from './head.js'
 import type { ModelConfig } from './model-config.js'
 import { packedBatch, packedRows, type TokenBatch } from './token-batch.js'
 import { backward, forward, type Trace, type Weights } from './transformer.js'
@@ -112,8 +112,11 @@ export async function sequenceLogProbs(
   const columns = new Columns(sequences)
   for (const pass of scoringPasses(sequences, tokensPerPass, config)) {
     const scored = scorePass(config, weights, pass, temperature, 'nothing')
-    columns.put(pass, (await scored.logProbs.data()) as Float32Array, columns.logProbs)
-    disposeOf(scored)
+    try {
+      columns.put(pass, (await scored.logProbs.data()) as Float32Array, columns.logProbs)
+    } finally {
+      disposeOf(scored)
+    }
   }
   return columns.logProbs
 }
@@ -125,27 +128,29 @@ export async function sequenceLogProbs(
  *
  * @throws RangeError for a prompt without tokens, a sequence beyond the context, or a token outside the vocabulary; and whatever the loss throws
  */
-export function differentiateSequences(
+export async function differentiateSequences(
   config: ModelConfig,
   weights: Weights,
   sequences: readonly Sequence[],
   loss: Loss,
   { temperature = 1, tokensPerPass = TOKENS, checkpointing = false }: ScoringSettings = {},
-): Differentiated {
+): Promise<Differentiated> {
   const passes = scoringPasses(sequences, tokensPerPass, config)
   const columns = new Columns(sequences)
   const keep = checkpointing ? 'inputs' : 'all'
   let kept: Scored | undefined
-  for (const pass of passes) {
-    const scored = scorePass(config, weights, pass, temperature, passes.length === 1 ? keep : 'nothing')
-    columns.put(pass, scored.logProbs.dataSync() as Float32Array, columns.logProbs)
-    columns.put(pass, scored.entropies.dataSync() as Float32Array, columns.entropies)
-    if (passes.length === 1) kept = scored
-    else disposeOf(scored)
-  }
-  let slopes: ReturnType<typeof slopesOf>
+  let slopes: Slopes
   try {
-    slopes = slopesOf(columns, loss)
+    for (const pass of passes) {
+      kept = scorePass(config, weights, pass, temperature, passes.length === 1 ? keep : 'nothing')
+      const [logProbs, entropies] = await Promise.all([kept.logProbs.data(), kept.entropies.data()])
+      columns.put(pass, logProbs as Float32Array, columns.logProbs)
+      columns.put(pass, entropies as Float32Array, columns.entropies)
+      if (passes.length === 1) continue
+      disposeOf(kept)
+      kept = undefined
+    }
+    slopes = await slopesOf(columns, loss)
   } catch (error) {
     if (kept) disposeOf(kept)
     throw error
@@ -257,11 +262,14 @@ class Columns {
   }
 }
 
-/** The loss, and how it changes with each log-probability and each entropy; the latter nothing where it does not. */
-function slopesOf(
-  { logProbs, entropies }: Columns,
-  loss: Loss,
-): { readonly loss: tf.Scalar; readonly logProbs: Float32Array; readonly entropies: Float32Array | undefined } {
+/** A loss, and how it changes with each log-probability and each entropy; the latter nothing where it does not. */
+interface Slopes {
+  readonly loss: tf.Scalar
+  readonly logProbs: Float32Array
+  readonly entropies: Float32Array | undefined
+}
+
+async function slopesOf({ logProbs, entropies }: Columns, loss: Loss): Promise<Slopes> {
   let failure: { readonly error: unknown } | undefined
   const lossOf: Loss = (outputs) => {
     try {
@@ -288,14 +296,20 @@ function slopesOf(
     tf.dispose([value, ofLogProbs, ofEntropies])
     throw failure.error
   }
-  const slopes = ofEntropies.dataSync() as Float32Array
-  const found = {
-    loss: value,
-    logProbs: ofLogProbs.dataSync() as Float32Array,
-    entropies: slopes.some((slope) => slope !== 0) ? slopes : undefined,
+  try {
+    const read = await Promise.all([ofLogProbs.data(), ofEntropies.data()])
+    const [byLogProb, byEntropy] = read as [Float32Array, Float32Array]
+    return {
+      loss: value,
+      logProbs: byLogProb,
+      entropies: byEntropy.some((slope) => slope !== 0) ? byEntropy : undefined,
+    }
+  } catch (error) {
+    value.dispose()
+    throw error
+  } finally {
+    tf.dispose([ofLogProbs, ofEntropies])
   }
-  tf.dispose([ofLogProbs, ofEntropies])
-  return found
 }
 
 function disposeOf({ trace, hidden, logProbs, entropies, logSums }: Scored): void {

@@ -197,10 +197,11 @@ function scoreGradients(
   config: ModelConfig,
   weights: Weights,
   pass: ScoringPass,
-  { trace, hidden }: Scored,
+  scored: Scored,
   slopes: { readonly logProbs: tf.Tensor1D; readonly entropies: tf.Tensor1D | undefined },
   temperature: number,
 ): Record<string, tf.Tensor> {
+  const { trace, hidden } = scored
   const { dHidden, dHead } = tokenScoresGradient(
     slopes.logProbs,
     slopes.entropies,
@@ -208,6 +209,8 @@ function scoreGradients(
     headOf(config, weights),
     pass.tokens,
     temperature,
+    false,
+    scored,
   )
   // Each row predicts one token, if any.
   const whole = embeddingGradient(dHidden, pass.rows, trace.hidden.shape[0])
@@ -309,7 +312,7 @@ async function slopesOf({ logProbs, entropies }: Columns, loss: Loss): Promise<S
   }
 }
 
-function disposeOf({ trace, hidden, logProbs, entropies }: Scored): void {
+function disposeOf({ trace, hidden, logProbs, entropies, logSums }: Scored): void {
   trace.dispose()
-  tf.dispose([hidden, logProbs, entropies])
+  tf.dispose([hidden, logProbs, entropies, logSums ?? []])
 }

@@ -109,7 +109,7 @@ async function expectDrawn(
   for (const [row, own] of logits.entries()) {
     const token = actual.tokens[row]!
     const uniform = Math.fround(uniforms[row]!)
-    const expected = drawToken(own.slice(), seen[row]!, checked, () => uniform)
+    const expected = drawToken(own.slice(), seen[row]!, checked, uniform)
     const about = `row ${row} of ${own.length} tokens, ${JSON.stringify(sampling)}, uniform ${uniform}`
     const bits = actual.bits.subarray((logits.length - row) * words, (logits.length - row + 1) * words)
     if (checked.repetitionPenalty !== 1) expect((bits[token >> 5]! >> (token & 31)) & 1, about).toBe(1)

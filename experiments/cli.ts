@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
 import { benchCommand } from './commands/bench.js'
+import { bundleCommand } from './commands/bundle.js'
 import { checkEnvCommand } from './commands/check-env.js'
 import { compareCommand } from './commands/compare.js'
 import { eloCommand } from './commands/elo.js'
@@ -43,6 +44,7 @@ RXGYM_DEBUG=1 shows where an error came from.`,
     checkEnvCommand(),
     exportCommand(),
     benchCommand(),
+    bundleCommand(),
   ]
   for (const command of commands) root.addCommand(command.copyInheritedSettings(root))
   return root

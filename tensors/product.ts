@@ -9,6 +9,8 @@ export interface ProductOptions {
   readonly b?: boolean
   /** Added to the product of two matrices: one of its shape, or one row for all of its rows. */
   readonly plus?: tf.Tensor | undefined
+  /** Both factors are rounded to half precision, sums are in single; where the backend cannot, it is ignored. */
+  readonly half?: boolean
 }
 
 /** The matrix product of two matrices, or of two stacks of them pair by pair. */

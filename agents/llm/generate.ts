@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { PCG64 } from '../../envs/seeding.js'
+import { PCG64 } from '../../envs/seeding.js'
 import { ObservationError } from '../agent.js'
-import { Decoder, type DecodeWeights } from './decoder.js'
+import type { Decoder, DecodeWeights } from './decoder.js'
 import type { ModelConfig } from './model-config.js'
-import { checkedSampling, drawToken, type Sampling } from './sampling.js'
+import { checkedSampling, type Draw, type Sampling } from './sampling.js'
 
 /** When a completion ends, and how its tokens are drawn. */
 export interface GenerateOptions extends Sampling {
@@ -44,20 +44,25 @@ interface Row {
   readonly index: number
   readonly prompt: ArrayLike<number>
   readonly limit: number
+  /** Goes ahead of the generator that was given, by what was drawn in vain behind an end that was not known yet. */
+  readonly chance: PCG64
   readonly tokens: number[]
   readonly logProbs: number[]
   readonly stream: TextStream
   text: string
+  /** Tokens that were asked for. */
+  asked: number
   ended: Generated['ended'] | undefined
 }
 
-/** Prompts that are generated for at once, at most: what the cache of a whole evaluation would hold is too much. */
-const MOST_ROWS = 64
+/** Prompts join when so many rows are free: reading each as soon as there is a place for it would read one at a time. */
+const JOINING = 1 / 8
 /** How long generation may keep the event loop to itself, in ms. */
 const TURN = 30
 
 /**
- * Goes on with each prompt until it ends. Rows that have ended leave the batch, so that the others are not slowed by them.
+ * Goes on with each prompt until it ends. Rows that have ended leave the batch, so that the others are not slowed by them, and
+ * prompts that were waiting take their places.
  * A prompt's completion depends on its generator and the model alone, not on the prompts beside it.
  *
  * @param prompts     tokens, at least one each
@@ -85,12 +90,23 @@ export async function generate(
   const rows = prompts.map((prompt, index): Row => {
     checkPrompt(config, prompt, index, maxLength)
     const limit = Math.min(maxNewTokens, Math.min(maxLength, config.context) - prompt.length)
-    return { index, prompt, limit, tokens: [], logProbs: [], stream: stream(), text: '', ended: undefined }
+    const chance = PCG64.fromState(generators[index]!.state())
+    return {
+      index,
+      prompt,
+      limit,
+      chance,
+      tokens: [],
+      logProbs: [],
+      stream: stream(),
+      text: '',
+      asked: 0,
+      ended: undefined,
+    }
   })
+  if (rows.length === 0) return []
 
-  const draw = (row: Row, logits: Float32Array) => {
-    const seen = sampling.repetitionPenalty === 1 ? [] : [...Array.from(row.prompt), ...row.tokens]
-    const { token, logProb } = drawToken(logits, seen, sampling, generators[row.index]!)
+  const take = (row: Row, { token, logProb }: Draw) => {
     row.tokens.push(token)
     row.logProbs.push(logProb)
     if (ends.has(token)) {
@@ -110,30 +126,16 @@ export async function generate(
     }
   }
 
-  let turn = performance.now()
-  for (let from = 0; from < rows.length; from += MOST_ROWS) {
-    const part = rows.slice(from, from + MOST_ROWS)
-    const capacity = Math.max(...part.map(({ prompt, limit }) => prompt.length + limit))
-    const decoder = new Decoder(model, part.length, Math.min(capacity, config.context))
-    try {
-      const first = await decoder.prefill(part.map(({ prompt }) => prompt))
-      for (const [i, row] of part.entries()) draw(row, logitsOf(first, i, config))
-      for (;;) {
-        const going = part.flatMap(({ ended }, i) => (ended ? [] : [i]))
-        if (going.length === 0) break
-        const next = await decoder.step(
-          going,
-          going.map((i) => part[i]!.tokens.at(-1)!),
-        )
-        for (const [at, i] of going.entries()) draw(part[i]!, logitsOf(next, at, config))
-        if (performance.now() - turn > TURN) {
-          await nextTurn()
-          turn = performance.now()
-        }
-      }
-    } finally {
-      decoder.dispose()
-    }
+  const capacity = Math.max(...rows.map(({ prompt, limit }) => prompt.length + limit))
+  const size = Math.min(rows.length, model.mostRows)
+  const decoder = model.decoder(size, capacity, sampling)
+  try {
+    await drawAll(decoder, rows, size, sampling.temperature > 0, take)
+  } finally {
+    decoder.dispose()
+  }
+  if (sampling.temperature > 0) {
+    for (const { index, tokens } of rows) for (let i = 0; i < tokens.length; i++) generators[index]!.random()
   }
   return rows.map(({ tokens, logProbs, text, ended }) => ({
     tokens: Int32Array.from(tokens),
@@ -141,6 +143,52 @@ export async function generate(
     text,
     ended: ended!,
   }))
+}
+
+/** Has a decoder of so many places draw for all rows until they have ended. */
+async function drawAll(
+  decoder: Decoder,
+  rows: readonly Row[],
+  size: number,
+  byChance: boolean,
+  take: (row: Row, draw: Draw) => void,
+): Promise<void> {
+  const places: (Row | undefined)[] = new Array(size).fill(undefined)
+  const goesOn = (row: Row | undefined) => row !== undefined && row.ended === undefined && row.asked < row.limit
+  const asked: { readonly rows: readonly Row[]; readonly draws: Promise<readonly Draw[]> }[] = []
+  const ask = (at: readonly number[], draw: (uniforms: readonly number[]) => Promise<readonly Draw[]>) => {
+    const who = at.map((place) => places[place]!)
+    for (const row of who) row.asked++
+    const draws = draw(who.map(({ chance }) => (byChance ? chance.random() : 0)))
+    // Those behind one that fails are not waited for.
+    draws.catch(() => {})
+    asked.push({ rows: who, draws })
+  }
+  let joined = 0
+  let turn = performance.now()
+  for (;;) {
+    const going: number[] = []
+    const free: number[] = []
+    for (const [place, row] of places.entries()) (goesOn(row) ? going : free).push(place)
+    const waiting = rows.length - joined
+    if (waiting > 0 && (going.length === 0 || free.length >= Math.min(waiting, Math.ceil(size * JOINING)))) {
+      const at = free.slice(0, waiting)
+      for (const place of at) places[place] = rows[joined++]
+      const prompts = at.map((place) => places[place]!.prompt)
+      ask(at, (uniforms) => decoder.join(at, prompts, uniforms))
+    } else if (going.length > 0) {
+      ask(going, (uniforms) => decoder.step(going, uniforms))
+    } else if (asked.length === 0) return
+    const ahead = going.length > 0 || waiting > 0 ? decoder.ahead : 0
+    while (asked.length > ahead) {
+      const { rows: who, draws } = asked.shift()!
+      for (const [i, draw] of (await draws).entries()) if (!who[i]!.ended) take(who[i]!, draw)
+    }
+    if (performance.now() - turn > TURN) {
+      await nextTurn()
+      turn = performance.now()
+    }
+  }
 }
 
 function checkPrompt(config: ModelConfig, prompt: ArrayLike<number>, index: number, maxLength: number): void {
@@ -157,10 +205,6 @@ function checkPrompt(config: ModelConfig, prompt: ArrayLike<number>, index: numb
     if (Number.isInteger(prompt[i]) && prompt[i]! >= 0 && prompt[i]! < config.vocabulary) continue
     throw refused(`has the token ${prompt[i]}, which is not in the vocabulary of ${config.vocabulary}`)
   }
-}
-
-function logitsOf(all: Float32Array, row: number, { vocabulary }: ModelConfig): Float32Array {
-  return all.slice(row * vocabulary, (row + 1) * vocabulary)
 }
 
 /** The end of the first stop text, where one has been completed by what stands behind `before`. */

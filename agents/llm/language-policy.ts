@@ -1,5 +1,6 @@
 import type { PCG64 } from '../../envs/seeding.js'
 import type { Message } from '../../envs/spaces/conversation.js'
+import type { ComputeType } from '../../tensors/compute-type.js'
 import * as tf from '../../tensors/tf.js'
 import type { ActContext, Agent, Decision } from '../agent.js'
 import type { Decisions, Differentiated, FrozenPolicy, Policy, PolicyOutputs } from '../policy.js'
@@ -106,17 +107,20 @@ export class LanguagePolicy implements Policy<Observation, string> {
    * The model as it acts, adapters and all, with weights of its own: the caller disposes of it. Its `generation_config.json`
    * says how the policy draws, the temperature that its log-probabilities are of among it.
    *
+   * @param dtype  what it computes products in; as this one does unless given
+   *
    * @example
    * // A run closes its policy behind the last event, and what it learned outlives it so:
    * train({ agent: () => policy, … }).subscribe((event) => {
    *   if (event.type === 'end') model = policy.release()
    * })
    */
-  release(): LanguageModel {
+  release(dtype?: ComputeType): LanguageModel {
     const { weights } = this.#acting()
     return this.#model.withWeights(
       Object.fromEntries(Object.entries(weights).map(([name, weight]) => [name, tf.clone(weight)])),
       drawingConfig(this.#options.sampling ?? {}, this.#model.endTokens),
+      dtype,
     )
   }
 

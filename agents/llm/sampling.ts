@@ -1,5 +1,3 @@
-import type { PCG64 } from '../../envs/seeding.js'
-
 /** How a next token is drawn. */
 export interface Sampling {
   /** Logits are divided by it, above 0; 0 takes the likeliest. Default 1. */
@@ -36,18 +34,19 @@ export function checkedSampling(sampling: Sampling): Required<Sampling> {
 
 /**
  * Draws a token in vLLM's order: repetition penalty, temperature, top-k, top-p, and one uniform number over the tokens left.
- * Ties of the likeliest go to the lowest number. With temperature 0 nothing is drawn from the generator, and the
- * log-probability is 0: the token was certain.
+ * Ties of the likeliest go to the lowest number. With temperature 0 the number says nothing, and the log-probability is 0: the
+ * token was certain.
  *
  * @param logits   [vocabulary]; changed
  * @param seen     the tokens of the prompt and the completion, for the penalty
+ * @param uniform  in [0, 1)
  * @throws RangeError if a logit is NaN, or none is finite
  */
 export function drawToken(
   logits: Float32Array,
   seen: Iterable<number>,
   sampling: Required<Sampling>,
-  generator: PCG64,
+  uniform: number,
 ): Draw {
   const { temperature, topK, topP, repetitionPenalty } = sampling
   if (repetitionPenalty !== 1) {
@@ -66,7 +65,7 @@ export function drawToken(
     sum += weights[i]!
   }
   if (topK > 0 || topP < 1) sum = cutOff(weights, sum, topK, topP)
-  const drawn = generator.random() * sum
+  const drawn = uniform * sum
   let token = best
   let below = 0
   for (let i = 0; i < weights.length; i++) {

@@ -2,7 +2,7 @@ import { embeddingGradient } from '../../tensors/embedding.js'
 import * as tf from '../../tensors/tf.js'
 import { type TokenScores, tokenScores, tokenScoresGradient } from '../../tensors/token-scores.js'
 import type { Differentiated, PolicyOutputs } from '../policy.js'
-import { headOf } from './decoder.js'
+import { headOf } from './head.js'
 import type { ModelConfig } from './model-config.js'
 import { packedBatch, packedRows, type TokenBatch } from './token-batch.js'
 import { backward, forward, type Trace, type Weights } from './transformer.js'
@@ -197,10 +197,11 @@ function scoreGradients(
   config: ModelConfig,
   weights: Weights,
   pass: ScoringPass,
-  { trace, hidden }: Scored,
+  scored: Scored,
   slopes: { readonly logProbs: tf.Tensor1D; readonly entropies: tf.Tensor1D | undefined },
   temperature: number,
 ): Record<string, tf.Tensor> {
+  const { trace, hidden } = scored
   const { dHidden, dHead } = tokenScoresGradient(
     slopes.logProbs,
     slopes.entropies,
@@ -208,6 +209,8 @@ function scoreGradients(
     headOf(config, weights),
     pass.tokens,
     temperature,
+    false,
+    scored,
   )
   // Each row predicts one token, if any.
   const whole = embeddingGradient(dHidden, pass.rows, trace.hidden.shape[0])
@@ -309,7 +312,7 @@ async function slopesOf({ logProbs, entropies }: Columns, loss: Loss): Promise<S
   }
 }
 
-function disposeOf({ trace, hidden, logProbs, entropies }: Scored): void {
+function disposeOf({ trace, hidden, logProbs, entropies, logSums }: Scored): void {
   trace.dispose()
-  tf.dispose([hidden, logProbs, entropies])
+  tf.dispose([hidden, logProbs, entropies, logSums ?? []])
 }

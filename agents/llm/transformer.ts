@@ -151,7 +151,7 @@ function blockForward(
   const norm = (input: tf.Tensor2D, which: string) =>
     rmsNorm(input, weights[`${name}.${which}.weight`] as tf.Tensor1D, config.normEpsilon)
   const project = (input: tf.Tensor2D, which: string, plus?: tf.Tensor2D) =>
-    linear(input, weights, `${name}.${which}`, plus)
+    linear(config, input, weights, `${name}.${which}`, plus)
   return tf.tidy(() => {
     const { y: normed, inverse } = norm(x, 'input_layernorm')
     const q = rope(project(normed, 'self_attn.q_proj'), config.heads, angles)
@@ -186,7 +186,7 @@ function blockBackward(
   const { normed, inverse, middle, middleNormed, middleInverse, gate, up, activated } = inside
   return tf.tidy(() => {
     const back = (dy: tf.Tensor2D, input: tf.Tensor2D, which: string, plus?: tf.Tensor2D): tf.Tensor2D => {
-      const own = linearGradient(dy, input, weights, `${name}.${which}`, plus)
+      const own = linearGradient(config, dy, input, weights, `${name}.${which}`, plus)
       for (const [key, gradient] of Object.entries(own.gradients)) gradients[key] = tf.keep(gradient)
       return own.dx
     }
@@ -214,13 +214,24 @@ function blockBackward(
 }
 
 /** x · weightᵀ + bias, where there is one, + `plus`. */
-function linear(x: tf.Tensor2D, weights: Weights, name: string, plus?: tf.Tensor2D): tf.Tensor2D {
+function linear(
+  { dtype }: ModelConfig,
+  x: tf.Tensor2D,
+  weights: Weights,
+  name: string,
+  plus?: tf.Tensor2D,
+): tf.Tensor2D {
   const bias = weights[`${name}.bias`]
-  const y = product(x, weights[`${name}.weight`] as tf.Tensor2D, { b: true, plus: plus ?? bias })
+  const y = product(x, weights[`${name}.weight`] as tf.Tensor2D, {
+    b: true,
+    plus: plus ?? bias,
+    half: dtype === 'float16',
+  })
   return plus && bias ? tf.add(y, bias) : y
 }
 
 function linearGradient(
+  { dtype }: ModelConfig,
   dy: tf.Tensor2D,
   x: tf.Tensor2D,
   weights: Weights,
@@ -228,10 +239,11 @@ function linearGradient(
   plus?: tf.Tensor2D,
 ): { readonly dx: tf.Tensor2D; readonly gradients: Readonly<Record<string, tf.Tensor>> } {
   const bias = weights[`${name}.bias`]
+  const half = dtype === 'float16'
   return {
-    dx: product(dy, weights[`${name}.weight`] as tf.Tensor2D, { plus }),
+    dx: product(dy, weights[`${name}.weight`] as tf.Tensor2D, { plus, half }),
     gradients: {
-      [`${name}.weight`]: product(dy, x, { a: true }),
+      [`${name}.weight`]: product(dy, x, { a: true, half }),
       ...(bias && { [`${name}.bias`]: columnSums(dy) }),
     },
   }

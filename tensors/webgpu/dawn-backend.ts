@@ -3,6 +3,7 @@ import { BackendError } from '../backend-error.js'
 import type * as tf from '../tf.js'
 import { BufferPool } from './buffer-pool.js'
 import type { GpuDevice } from './device.js'
+import { deviceMemory } from './device-memory.js'
 
 /** What of tfjs's backend is used here and is in no published type: how it batches commands, and where tensors are. */
 interface Internals {
@@ -55,7 +56,8 @@ export class DawnBackend extends WebGPUBackend {
     this.gpu = gpu
     // The fields are there in this version, which is pinned; their types are not published.
     this.#internals = this as unknown as Internals
-    this.pool = new BufferPool(gpu.device)
+    const memory = deviceMemory(gpu.adapter.info) ?? Number.POSITIVE_INFINITY
+    this.pool = new BufferPool(gpu.device, memory, () => this.flush())
     this.#internals.bufferManager = this.pool
     this.#internals.commandQueueOwnedIds = { add() {}, has: () => false }
     gpu.device.lost.then(({ reason, message }) => {
@@ -63,7 +65,9 @@ export class DawnBackend extends WebGPUBackend {
     })
     gpu.device.addEventListener('uncapturederror', (event) => {
       event.preventDefault()
-      this.#failure ??= `the device refused a command (${event.error.message.split('\n')[0]})`
+      const what =
+        event.error instanceof GPUOutOfMemoryError ? 'the device has no memory left' : 'the device refused a command'
+      this.#failure ??= `${what} (${event.error.message.split('\n')[0]})`
     })
   }
 
@@ -106,7 +110,12 @@ export class DawnBackend extends WebGPUBackend {
     pass.setPipeline(pipeline)
     pass.setBindGroup(0, bindings)
     pass.dispatchWorkgroups(...workgroups)
-    if (++internals.dispatchCountInPass >= DISPATCHES_AT_ONCE) this.flush()
+    internals.dispatchCountInPass++
+  }
+
+  /** Submits what has been encoded, if that is enough to be worth it. */
+  flushIfMany(): void {
+    if (this.#internals.dispatchCountInPass >= DISPATCHES_AT_ONCE) this.flush()
   }
 
   /** Submits what has been encoded. */

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { Decoder, decodeWeights } from '../../../agents/llm/decoder.js'
+import { decodeWeights } from '../../../agents/llm/decoder.js'
 import { type GenerateOptions, generate, PromptError } from '../../../agents/llm/generate.js'
+import { HostDecoder } from '../../../agents/llm/host-decoder.js'
 import type { LanguageModel } from '../../../agents/llm/language-model.js'
 import type { Sampling } from '../../../agents/llm/sampling.js'
 import { PCG64 } from '../../../envs/seeding.js'
@@ -228,7 +229,7 @@ describe('Many prompts at once', () => {
   )
 
   it('leave the batch as they end', async () => {
-    const step = vi.spyOn(Decoder.prototype, 'step')
+    const step = vi.spyOn(HostDecoder.prototype, 'step')
     const chain = chainOf('abcdefgh', true)
     const model = chainModel(tokenizer, chain)
     const prompts = [1, 5, 3].map((length) => chain.slice(0, length))
@@ -319,13 +320,14 @@ describe('Generation refuses', () => {
   it('logits that become NaN on the way, and leaves no tensor of the tokens before', async () => {
     const chain = chainOf('abcdef')
     const model = chainModel(tokenizer, chain)
-    const step = Decoder.prototype.step
+    const norm = model.variables['model.norm.weight']!
+    const step = HostDecoder.prototype.step
     let steps = 0
-    vi.spyOn(Decoder.prototype, 'step').mockImplementation(async function (this: Decoder, rows, tokens) {
-      const logits = await step.call(this, rows, tokens)
-      return ++steps < 3 ? logits : logits.fill(Number.NaN, 5, 6)
+    vi.spyOn(HostDecoder.prototype, 'step').mockImplementation(async function (this: HostDecoder, rows, uniforms) {
+      if (++steps === 3) tf.tidy(() => norm.assign(tf.fill(norm.shape, Number.NaN)))
+      return step.call(this, rows, uniforms)
     })
-    await expect(model.generate([chain.slice(0, 1)])).rejects.toThrow('the logit of token 5 is NaN')
+    await expect(model.generate([chain.slice(0, 1)])).rejects.toThrow('the logit of token 0 is NaN')
     model.dispose()
   })
 })

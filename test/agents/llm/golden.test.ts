@@ -232,7 +232,7 @@ function suite(name: string): void {
     const hidden = tf.tidy(() => tf.gather(trace.hidden, tf.tensor1d(rows, 'int32')) as tf.Tensor2D)
     const scored = tokenScores(hidden, head, next)
     expectClose(await scored.logProbs.data(), token_logprobs.flat(), 1e-4)
-    tf.dispose([hidden, scored.logProbs, scored.entropies])
+    tf.dispose([hidden, scored.logProbs, scored.entropies, scored.logSums ?? []])
     trace.dispose()
 
     const right = await model.tokenLogProbs(

@@ -75,7 +75,9 @@ async function loadDawn(): Promise<Dawn> {
  * @throws BackendError if there is no adapter, or it has no device to give
  */
 export async function openDevice(): Promise<GpuDevice> {
-  const adapter = await (await openGpu()).requestAdapter({ powerPreference: 'high-performance' })
+  const dawn = await openGpu()
+  // Where a name was chosen that no adapter has, Dawn throws.
+  const adapter = await dawn.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null)
   if (!adapter) throw new BackendError(`webgpu: ${noAdapter()}, or choose --backend wasm.`)
   const features = new Set(gpuFeatures.filter((feature) => adapter.features.has(feature)))
   const timed = adapter.features.has('timestamp-query') ? (['timestamp-query'] as const) : []
@@ -85,6 +87,12 @@ export async function openDevice(): Promise<GpuDevice> {
     requiredLimits: Object.fromEntries(limits.map((name) => [name, adapter.limits[name]])),
   })
   return { device, adapter, features }
+}
+
+/** What an adapter is, and by which driver: numbers may differ where either does. */
+export function adapterName({ info }: Pick<GPUAdapter, 'info'>): string {
+  const device = (info.device || info.architecture || info.vendor).replace(/-+$/, '')
+  return [device, info.description].filter(Boolean).join(', ')
 }
 
 function noAdapter(): string {

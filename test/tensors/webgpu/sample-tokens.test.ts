@@ -298,7 +298,7 @@ describe.each(variants)('sampleTokens as it is %s', (_, variant) => {
     expect((await sampled([row, row], [0, 1], { topK: 2 }, variant)).tokens).toEqual([1, 2])
   })
 
-  it('encoded twice in a plan does not draw at ease again what it drew before', async () => {
+  it('encoded twice in a plan, marks in between what was drawn', async () => {
     const { first, second, bits } = await on('webgpu', () => {
       const gpu = gpuKernels()!
       const rows = [Float32Array.of(4, 3.9, -1, 0), Float32Array.of(-1, -3, -2, -1.5)]

@@ -87,7 +87,7 @@ function distribution(logits: Float32Array, seen: readonly number[], sampling: R
   let sum = 0
   const left = new Float64Array(weights.length)
   for (const token of ranked) {
-    if (topP < 1 && Math.abs(sum / all - topP) < 2e-6 && weights[token]! / all > 2e-6) rounding = true
+    if (topP < 1 && Math.abs(sum / all - topP) < 1e-6 && weights[token]! / all > 1e-6) rounding = true
     if (sum > 0 && topP < 1 && sum >= topP * all) break
     left[token] = weights[token]!
     sum += weights[token]!
@@ -140,14 +140,17 @@ const topK = fc.constantFrom(0, 1, 2, 7, 40, 10_000)
 const topP = fc.constantFrom(1, 0.01, 0.3, 0.7, 0.95)
 const NONE = Number.NEGATIVE_INFINITY
 
-describe.each(variants)('sampleTokens as it is %s', (_, variant) => {
+/** Software adapters compile every set of constants, of which random settings have a dozen. */
+const COMPILING = { timeout: 240_000 }
+
+describe.each(variants)('sampleTokens as it is %s', COMPILING, (_, variant) => {
   it('draws what drawToken draws, with its probability, whatever the penalty, temperature, top-k and top-p', async () => {
     const penalty = fc.constantFrom(1, 1.3, 0.8)
     const size = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 5000 }))
     await fc.assert(
       fc.asyncProperty(size, fc.nat(), temperature, topK, topP, penalty, async (vocabulary, seed, t, k, p, r) => {
         const random = new PCG64(seed)
-        const rows = Array.from({ length: 6 }, () =>
+        const rows = Array.from({ length: 4 }, () =>
           Float32Array.from({ length: vocabulary }, () => random.normal(0, 3)),
         )
         const uniforms = rows.map(() => random.random())
@@ -155,7 +158,7 @@ describe.each(variants)('sampleTokens as it is %s', (_, variant) => {
         const sampling = { temperature: t, topK: k, topP: p, repetitionPenalty: r }
         await expectDrawn(rows, uniforms, sampling, variant, seen)
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     )
   })
 
@@ -173,7 +176,7 @@ describe.each(variants)('sampleTokens as it is %s', (_, variant) => {
     await fc.assert(
       fc.asyncProperty(logits, tokens, temperature, topK, share, penalty, async (some, before, t, k, p, r) => {
         const row = Float32Array.from(some)
-        const uniforms = Array.from({ length: 16 }, (_, i) => (i + 0.5) / 16)
+        const uniforms = Array.from({ length: 8 }, (_, i) => (i + 0.5) / 8)
         const seen = uniforms.map(() => before.filter((token) => token < row.length))
         const sampling = { temperature: t, topK: k, topP: p, repetitionPenalty: r }
         await expectDrawn(
@@ -184,7 +187,7 @@ describe.each(variants)('sampleTokens as it is %s', (_, variant) => {
           seen,
         )
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     )
   })
 
@@ -210,7 +213,7 @@ describe.each(variants)('sampleTokens as it is %s', (_, variant) => {
   it.each<Sampling>([
     {},
     { topK: 50 },
-    { topP: 0.9, repetitionPenalty: 1.2 },
+    { topP: 0.3, repetitionPenalty: 1.2 },
     { topK: 3000, topP: 0.5 },
     { temperature: 0 },
   ])('draws from the vocabulary of Qwen2.5: %o', async (sampling) => {
@@ -240,7 +243,7 @@ describe.each(variants)('sampleTokens as it is %s', (_, variant) => {
     const random = new PCG64(11)
     const logits = Float32Array.from({ length: 12 }, () => random.normal(0, 1.5))
     const before = [0, 3, 3, 7]
-    const uniforms = Array.from({ length: 4000 }, () => random.random())
+    const uniforms = Array.from({ length: 1500 }, () => random.random())
     const { tokens } = await sampled(
       uniforms.map(() => logits),
       uniforms,
@@ -331,7 +334,7 @@ describe.each(variants)('sampleTokens as it is %s', (_, variant) => {
   })
 })
 
-describe('sampleTokens on cards', () => {
+describe('sampleTokens on cards', COMPILING, () => {
   it.each<Sampling>([{ temperature: 0 }, {}, { topK: 30, topP: 0.9, repetitionPenalty: 1.2 }])(
     'draws what drawToken draws: %o',
     async (sampling) => {

@@ -55,6 +55,9 @@ export interface Measurement {
   readonly details?: { readonly [name: string]: Json }
 }
 
+/** Tells that a row cannot be measured here, and why: the others still are. */
+export class NotMeasurable extends Error {}
+
 /** Measurements, summed up. */
 export interface Figure extends Measurement {
   readonly median: number

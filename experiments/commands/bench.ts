@@ -18,8 +18,9 @@ const LEARNING = 'learning'
 const CHESS = 'chess'
 const TEXT = 'text'
 const LANGUAGE = 'language'
+const GPU_OPERATIONS = 'gpu-operations'
 /** Rows that are measured only when they are asked for. */
-const FAMILIES = [CHESS, TEXT, LANGUAGE] as const
+const FAMILIES = [CHESS, TEXT, LANGUAGE, GPU_OPERATIONS] as const
 const CHESS_LEARNING = 'chess-learning'
 const COUNTDOWN_LEARNING = 'countdown-learning'
 const GSM8K_FORMAT = 'gsm8k-format'
@@ -42,7 +43,7 @@ export function benchCommand(): Command {
       'Measures environments, the random generator, training and memory, each beside what others make of the same\n' +
         'where they are installed (Python with gymnasium, torch or numpy; a C compiler). With "chess" it measures how fast\n' +
         'chess is played and decided, with "text" the text environments, with "language" how fast a language model learns,\n' +
-        'writes and loads. With "learning" it instead trains the CartPole presets from many seeds and tells how they learned;\n' +
+        'writes and loads, with "gpu-operations" how fast its operations are on a graphics card. With "learning" it instead trains the CartPole presets from many seeds and tells how they learned;\n' +
         'with "chess-learning" the chess presets, which then play matches; with "countdown-learning" a language model on\n' +
         'Countdown, first by imitation and then by RLOO; with "domains" REINFORCE and RLOO on CartPole, chess, Countdown and\n' +
         'Arithmetic, on one scale; with "gsm8k-format" a language model that learns the form of an answer on GSM8K. A run\n' +
@@ -77,13 +78,15 @@ Examples:
   rxgym bench ${CHESS} --results
   rxgym bench ${TEXT} --results
   rxgym bench ${LANGUAGE} --results
+  rxgym bench ${GPU_OPERATIONS} --results
   rxgym bench ${LEARNING} --seeds 30 --results
   rxgym bench ${CHESS_LEARNING} --results
   rxgym bench ${COUNTDOWN_LEARNING} --results
   rxgym bench ${GSM8K_FORMAT} --folder data/gsm8k --results
   rxgym bench ${DOMAINS} --results
 
-RXGYM_PYTHON names the Python that the others run under; python3 and /usr/bin/python3 are tried otherwise.`,
+RXGYM_PYTHON names the Python that the others run under; python3 and /usr/bin/python3 are tried otherwise.
+RXGYM_PEERS names the folder whose node_modules has the npm packages that are others on a graphics card; this one otherwise.`,
     )
     .action(async (names: string[], flags: BenchFlags & { readonly list?: boolean }) => {
       const { importModules } = await import('./arguments.js')
@@ -119,8 +122,10 @@ async function benchAction(names: readonly string[], flags: BenchFlags): Promise
     peers: flags.peers,
     ...(rows.length > 1 && { measure: measureApart }),
     onBegin: (what) => process.stderr.write(`${what} …\n`),
-    onRow: ({ median, unit, details = {} }) => {
-      process.stderr.write(`  ${[amount(median, unit), detailsLine(details)].filter(Boolean).join('; ')}\n`)
+    onRow: (row) => {
+      const told =
+        'skipped' in row ? [`skipped: ${row.skipped}`] : [amount(row.median, row.unit), detailsLine(row.details ?? {})]
+      process.stderr.write(`  ${told.filter(Boolean).join('; ')}\n`)
     },
   })
   process.stdout.write(`${benchTable(found.rows)}\n\n${machineLine(found.machine)}\n${loadLine(found.machine.load)}\n`)

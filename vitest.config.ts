@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config'
 import { softwareAdapters } from './test/software-adapters.js'
 
 /** What computes on a graphics card, in the tests that go through all backends. */
-const onWebgpu = ['test/tensors/*.test.ts', 'test/tensors/webgpu/*.test.ts', 'test/agents/llm/golden.test.ts']
+const onlyOnWebgpu = 'test/**/webgpu/*.test.ts'
+const onWebgpu = ['test/tensors/*.test.ts', onlyOnWebgpu, 'test/agents/llm/golden.test.ts']
 
 const shared = {
   globalSetup: 'test/temporary-folder.ts',
@@ -17,7 +18,7 @@ export default defineConfig({
   test: {
     projects: [
       {
-        test: { ...shared, name: 'tests', include: ['test/**/*.test.ts'], exclude: ['test/tensors/webgpu/*.test.ts'] },
+        test: { ...shared, name: 'tests', include: ['test/**/*.test.ts'], exclude: [onlyOnWebgpu] },
       },
       // Outside CI what is not installed is left out.
       ...Object.entries(softwareAdapters)

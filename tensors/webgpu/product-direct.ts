@@ -107,7 +107,7 @@ function checked({ name, alongInner }: Factor, outer: string): Read {
 
 function alongAlong(a: Read, b: Read, rows: number, columns: number): string {
   return `${unrolled(rows, (r) => `  var sum_${r} = vec4<f32>();`)}
-  for (var k = 0u; k < params.k; k += 4u) {
+  for (var k = 0u; k < params.inner; k += 4u) {
 ${unrolled(columns, (c) => `    let right_${c} = ${b(c, 'k')};`)}
 ${unrolled(
   rows,
@@ -121,7 +121,7 @@ ${unrolled(rows, (r) => `  put(row + ${r}u, column, 0u, sum_${r});`)}`
 function alongAcross(a: Read, b: Read, rows: number, columns: number): string {
   const fours = columns / 4
   return `${sumsOf(rows, fours)}
-  for (var k = 0u; k < params.k; k += 4u) {
+  for (var k = 0u; k < params.inner; k += 4u) {
 ${unrolled(rows, (r) => `    let left_${r} = ${a(r, 'k')};`)}
 ${unrolled(
   4,
@@ -137,7 +137,7 @@ ${putAll(rows, fours)}`
 function acrossAcross(a: Read, b: Read, rows: number, columns: number): string {
   const fours = columns / 4
   return `${sumsOf(rows, fours)}
-  for (var k = 0u; k < params.k; k++) {
+  for (var k = 0u; k < params.inner; k++) {
 ${unrolled(rows / 4, (r) => `    let left_${r} = ${a(r, 'k')};`)}
 ${unrolled(fours, (c) => `    let right_${c} = ${b(c, 'k')};`)}
 ${unrolled(rows, (r) => unrolled(fours, (c) => `    sum_${r}_${c} += left_${r >> 2}[${r & 3}] * right_${c};`))}
@@ -148,7 +148,7 @@ ${putAll(rows, fours)}`
 function acrossAlong(a: Read, b: Read, rows: number, columns: number): string {
   const fours = rows / 4
   return `${sumsOf(columns, fours)}
-  for (var k = 0u; k < params.k; k += 4u) {
+  for (var k = 0u; k < params.inner; k += 4u) {
 ${unrolled(columns, (c) => `    let right_${c} = ${b(c, 'k')};`)}
 ${unrolled(
   4,

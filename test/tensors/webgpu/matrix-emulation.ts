@@ -27,23 +27,26 @@ export function emulated<P extends string, B extends string>(kernel: Kernel<P, B
     .replace('@diagnostic(off, chromium_experimental.subgroup_matrix_uniformity)\n', '')
     .replace(
       /,\s*@builtin\(subgroup_id\)[^{]*\{/,
-      `) {\n  let subgroup = local / ${subgroup}u;\n  lane = local % ${subgroup}u;`,
+      `) {\n  let subgroup = local / ${subgroup}u;\n  lane = local % ${subgroup}u;
+  one = min(params.m, 1u);`,
     )
   const functions = `
 var<private> lane: u32;
+// A compiler that knew how often loops run would write them out.
+var<private> one: u32;
 ${read.left}
 ${read.right}
 fn multiplied(left: vec2<u32>, right: vec2<u32>, sums: ${share}) -> ${share} {
   var all = sums;
-  for (var i = 0u; i < ${(m * n) / subgroup}u; i++) {
+  for (var i = 0u; i < ${(m * n) / subgroup}u * one; i++) {
     let at = lane + i * ${subgroup}u;
-    for (var j = 0u; j < ${k}u; j++) { all[i] += left_of(left, at / ${n}u, j) * right_of(right, j, at % ${n}u); }
+    for (var j = 0u; j < ${k}u * one; j++) { all[i] += left_of(left, at / ${n}u, j) * right_of(right, j, at % ${n}u); }
   }
   return all;
 }
 fn share_out(offset: u32, sums: ${share}, stride: u32) {
   var all = sums;
-  for (var i = 0u; i < ${(m * n) / subgroup}u; i++) {
+  for (var i = 0u; i < ${(m * n) / subgroup}u * one; i++) {
     let at = lane + i * ${subgroup}u;
     results[offset + at / ${n}u * stride + at % ${n}u] = all[i];
   }

@@ -16,6 +16,7 @@ import type { EnvSpec, Json } from '../envs/spec.js'
 import { type TextEnv, textEnvOf, textOutcome } from '../envs/text/text-env.js'
 import { scoreStatistics } from '../rewards/score-statistics.js'
 import { assign } from '../tensors/adam.js'
+import { BackendError } from '../tensors/backend-error.js'
 import type { HostTensor } from '../tensors/safetensors.js'
 import * as tf from '../tensors/tf.js'
 import type { EndReason, TrainEvent, TrainState, WrittenSample } from './events.js'
@@ -112,7 +113,7 @@ const TURN = 30
  * with the same options on the same backend give the same events.
  *
  * An exception (an environment's, a loss that is NaN) errors the stream; a `checkpoint` event with the state before the
- * failing update comes first.
+ * failing update comes first, unless the device was lost that computes it.
  *
  * @example
  * train({
@@ -185,6 +186,13 @@ async function run<O, A>(
   const opponents = opposing && new Opponents(opposing, policy, actionSpace, seed)
   const state = (envs: readonly Json[]) => stateOf(policy, learner, progress, envs, opponents)
   const checkpoint = async () => emit({ type: 'checkpoint', state: await state(lanes.memory()) })
+  /** Before an error is told: there is none where the device was lost that what was learned is on. */
+  const lastCheckpoint = async (envs: readonly Json[]) => {
+    const last = await state(envs).catch((error) => {
+      if (!(error instanceof BackendError)) throw error
+    })
+    if (last) emit({ type: 'checkpoint', state: last })
+  }
 
   const demand = new Subject<number>()
   let sampled: () => void = () => {}
@@ -271,7 +279,7 @@ async function run<O, A>(
         const counts = { update, episodes, steps, ...(tokens !== undefined && { tokens }) }
         emit({ type: 'update', ...counts, meanReturn: meanOf(returns), metrics })
       } catch (error) {
-        emit({ type: 'checkpoint', state: await state(envsBefore) })
+        await lastCheckpoint(envsBefore)
         throw error
       }
       if (subscriber.closed) return
@@ -279,7 +287,7 @@ async function run<O, A>(
         try {
           await measure()
         } catch (error) {
-          await checkpoint()
+          await lastCheckpoint(lanes.memory())
           throw error
         }
       }

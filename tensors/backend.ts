@@ -94,7 +94,7 @@ async function startWasm(): Promise<void> {
 
 let webgpuStarted: Promise<string> | undefined
 
-/** Once, unless it failed: a device stays as long as the process.
+/** Once, unless it failed: a device stays as long as the process, or until it is lost.
  *  @returns the adapter's name */
 function loadWebgpu(): Promise<string> {
   webgpuStarted ??= startWebgpu().catch((error) => {
@@ -107,6 +107,9 @@ function loadWebgpu(): Promise<string> {
 async function startWebgpu(): Promise<string> {
   const { adapterName, openDevice } = await import('./webgpu/device.js')
   const gpu = await openDevice()
+  gpu.device.lost.then(() => {
+    webgpuStarted = undefined
+  })
   // Only now: tfjs's backend looks for the globals that Dawn brings when it is loaded.
   const { DawnBackend } = await import('./webgpu/dawn-backend.js')
   // tfjs registers one of its own, with a device of fewer features.

@@ -61,7 +61,8 @@ export class DawnBackend extends WebGPUBackend {
     this.#internals.bufferManager = this.pool
     this.#internals.commandQueueOwnedIds = { add() {}, has: () => false }
     gpu.device.lost.then(({ reason, message }) => {
-      this.#failure ??= `the device was lost (${[reason, message.split('\n')[0]].filter(Boolean).join(': ')})`
+      const why = [reason, message.split('\n')[0]].filter(Boolean).join(': ')
+      this.#failure ??= `the device was lost (${why}), and all tensors with it. A run goes on from its newest checkpoint (--resume)`
     })
     gpu.device.addEventListener('uncapturederror', (event) => {
       event.preventDefault()

@@ -246,6 +246,11 @@ describe('what is wrong in a configuration', () => {
       'agent: { activation: tanh }',
       'run.yaml:2:10  agent.activation: unknown key. Known: type, hidden, valueHead.',
     ],
+    [
+      'a backend that it cannot compute on',
+      'backend: webgpu',
+      'run.yaml:2:10  backend: webgpu serves language models and perceptrons; agent "chess" needs wasm (backend: wasm)',
+    ],
   ])('is told of chess for %s', (_, text, message) => {
     expect(inFile(`preset: chess-reinforce\n${text}\n`)).toContain(message)
   })

@@ -238,6 +238,27 @@ describe('going on with a run', () => {
     expect(facts).toMatchObject({ backend: { name: 'cpu' }, resumed: [{ update: 5, backend: { name: 'wasm' } }] })
   })
 
+  it('warns where the graphics card is another, or its driver', () => {
+    const on = (adapter: string) => ({ name: 'webgpu', reason: `asked for; ${adapter}`, adapter })
+    const folder = create({ root: root() })
+    folder.writeFacts(on('card, driver 1'))
+    tell(folder, story(0, 5))
+    folder.close()
+    const again = resume(folder.path)
+    expect(again.writeFacts(on('card, driver 1'))).toEqual([])
+    expect(again.writeFacts(on('card, driver 2'))).toEqual([
+      'backend was webgpu on card, driver 1 when the run began and is webgpu on card, driver 2: numbers may differ',
+    ])
+    expect(again.writeFacts({ name: 'wasm', reason: 'asked for' })).toEqual([
+      'backend was webgpu on card, driver 1 when the run began and is wasm: numbers may differ',
+    ])
+    const facts = JSON.parse(readFileSync(join(folder.path, 'facts.json'), 'utf8'))
+    expect(facts).toMatchObject({
+      backend: on('card, driver 1'),
+      resumed: [{ backend: on('card, driver 1') }, { backend: on('card, driver 2') }, { backend: { name: 'wasm' } }],
+    })
+  })
+
   it('takes away what a killed process had begun to write', () => {
     const { path } = wholeRun(5)
     writeFileSync(join(path, 'checkpoints', '00000006.safetensors.123.tmp'), 'half')

@@ -91,7 +91,11 @@ describe('The tensorflow backend', () => {
 /** The smallest trainings that ask for every kind of operation: perceptrons, chess, a language model whole and by adapters. */
 const trainings: Readonly<Record<string, readonly string[]>> = {
   'a perceptron with a value network': ['cartpole-reinforce', '--set', 'budget.updates=2'],
-  chess: ['chess-reinforce', '--set', 'budget.updates=1', '--set', 'agent.hidden=[8]'],
+  chess: [
+    'chess-reinforce',
+    ...['agent.hidden=[8]', 'budget.updates=1', 'algorithm.episodesPerUpdate=4', 'env.options.maxPlies=20'],
+    ...['parallel=4', 'evaluation.episodes=2'],
+  ].flatMap((word, i) => (i === 0 ? [word] : ['--set', word])),
   'a language model by imitation': ['sft.yaml'],
   'a language model by RLOO, of adapters': ['rloo.yaml'],
 }

@@ -19,7 +19,9 @@ export async function ask<T>(
   env: Readonly<Record<string, string>> = {},
 ): Promise<Answer<T>> {
   const [program, all] = nodeCommand(module, ...args)
-  const child = spawn(program, all, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  // Not 'ignore', which needs /dev/null: an empty root folder has none.
+  const child = spawn(program, all, { env: { ...process.env, ...env }, stdio: 'pipe' })
+  child.stdin.end()
   const said = { out: '', err: '' }
   child.stdout.on('data', (data) => {
     said.out += data

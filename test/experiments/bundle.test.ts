@@ -1,5 +1,15 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,7 +19,7 @@ import { softwareAdapters } from '../software-adapters.js'
 const cli = fileURLToPath(new URL('../../dist/experiments/cli.js', import.meta.url))
 const here = mkdtempSync(join(tmpdir(), 'rxgym-bundle-'))
 mkdirSync(join(here, 'full/of'), { recursive: true })
-afterAll(() => rmSync(here, { recursive: true, force: true }))
+afterAll(() => rmSync(here, { recursive: true, force: true }), 60_000)
 
 /** What warns of certificates that a bare root folder does not have. */
 const { NODE_EXTRA_CA_CERTS: _, ...environment } = process.env

@@ -8,7 +8,10 @@ const softwareAdapters = {
 }
 
 /** What computes on a graphics card, in the tests that go through all backends. */
-const onWebgpu = ['test/tensors/*.test.ts', 'test/tensors/webgpu/*.test.ts', 'test/agents/llm/golden.test.ts']
+const onWebgpu = [
+  ...['test/tensors/*.test.ts', 'test/tensors/webgpu/*.test.ts', 'test/agents/llm/golden.test.ts'],
+  'test/experiments/bench/gpu-operations.test.ts',
+]
 
 const shared = {
   globalSetup: 'test/temporary-folder.ts',

@@ -1,11 +1,6 @@
 import { existsSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
-
-/** Vulkan in software, as Debian's packages chromium and mesa-vulkan-drivers (25 or later) bring it. */
-const softwareAdapters = {
-  swiftshader: '/usr/lib/chromium/vk_swiftshader_icd.json',
-  lavapipe: '/usr/share/vulkan/icd.d/lvp_icd.json',
-}
+import { softwareAdapters } from './test/software-adapters.js'
 
 /** What computes on a graphics card, in the tests that go through all backends. */
 const onWebgpu = [

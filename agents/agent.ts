@@ -42,7 +42,7 @@ export class ObservationError extends RangeError {
 
 /**
  * Decides, for a whole batch at once: `act` gives one decision per observation, in order. The arrays it is called with
- * are used again after it returns; an agent that keeps them copies them. What it cannot decide about it refuses with an
+ * are used again once its decisions are there; an agent that keeps them copies them. What it cannot decide about it refuses with an
  * {@link ObservationError}, so that the right episode is named.
  */
 export interface Agent<O = unknown, A = unknown> {

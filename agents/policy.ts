@@ -44,8 +44,8 @@ export interface Policy<O = unknown, A = unknown> extends Agent<O, A> {
   /** Whether `outputs` carry `values`. */
   readonly hasValues: boolean
   /** Runs `loss` on the policy's present outputs for `rows` and differentiates it. `loss` must be made of tensor
-   *  operations only and return a scalar. */
-  differentiate(rows: Decisions<O, A>, loss: (outputs: PolicyOutputs) => tf.Scalar): Differentiated
+   *  operations only and return a scalar. Until the promise settles the parameters must stay as they are, and the policy open. */
+  differentiate(rows: Decisions<O, A>, loss: (outputs: PolicyOutputs) => tf.Scalar): Promise<Differentiated>
   /** The decision that takes an action which somebody else chose: its choices are those the policy would have had to draw.
    *  Nothing was drawn, so every log-probability is 0.
    *  @throws RangeError for an action that the policy cannot take */

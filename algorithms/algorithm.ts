@@ -17,7 +17,8 @@ export interface Learner<O = unknown, A = unknown> {
   /** One update from `batch` episodes, whole groups side by side. The policy is refreshed when it resolves.
    *  @throws NonFiniteError if the loss or a gradient is NaN or infinite; the parameters are then as before */
   update(episodes: readonly Episode<O, A>[]): Promise<Metrics>
-  state(): LearnerState
+  /** As of the moment of the call. */
+  state(): Promise<LearnerState>
   restore(state: LearnerState): void
   close(): void
 }

@@ -6,7 +6,7 @@ import { scheduleAt, scheduleConfig } from '../tensors/schedule.js'
 import * as tf from '../tensors/tf.js'
 import { withoutGradient } from '../tensors/without-gradient.js'
 import { returnsToGo } from './advantages.js'
-import type { Algorithm, Learner } from './algorithm.js'
+import type { Algorithm, Learner, LearnerState } from './algorithm.js'
 import { descend, expectDecisions } from './descend.js'
 import { type Episode, trajectories } from './episode.js'
 
@@ -134,12 +134,13 @@ class ReinforceLearner<O, A> implements Learner<O, A> {
     return finish(baseline === 'moving-average' ? tf.sub(G, average) : G)
   }
 
-  state(): ReturnType<Learner['state']> {
-    const { steps, tensors } = this.#adam.state()
-    return { tensors, values: { steps, updates: this.#updates, average: this.#average } }
+  async state(): Promise<LearnerState> {
+    const own = { updates: this.#updates, average: this.#average }
+    const { steps, tensors } = await this.#adam.state()
+    return { tensors, values: { steps, ...own } }
   }
 
-  restore({ tensors, values }: ReturnType<Learner['state']>): void {
+  restore({ tensors, values }: LearnerState): void {
     this.#adam.restore({ steps: values.steps as number, tensors })
     this.#updates = values.updates as number
     this.#average = values.average as number | null

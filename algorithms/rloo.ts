@@ -5,7 +5,7 @@ import { Adam, assign } from '../tensors/adam.js'
 import { scheduleAt, scheduleConfig } from '../tensors/schedule.js'
 import * as tf from '../tensors/tf.js'
 import { leaveOneOut } from './advantages.js'
-import type { Algorithm, Learner } from './algorithm.js'
+import type { Algorithm, Learner, LearnerState } from './algorithm.js'
 import { descend, expectDecisions } from './descend.js'
 import { type Episode, trajectories } from './episode.js'
 
@@ -159,7 +159,7 @@ class RlooLearner<O, A> implements Learner<O, A> {
 
   /** Takes back the epochs before one that failed: an update happens whole or not at all. */
   async #undoable(): Promise<() => Promise<void>> {
-    const adam = this.#adam.state()
+    const adam = await this.#adam.state()
     const before: [tf.Variable, Float32Array][] = []
     for (const variable of Object.values(this.#policy.parameters)) {
       before.push([variable, Float32Array.from((await variable.data()) as Float32Array)])
@@ -203,12 +203,13 @@ class RlooLearner<O, A> implements Learner<O, A> {
     return advantages.map((advantage) => (advantage - centre) / scale)
   }
 
-  state(): ReturnType<Learner['state']> {
-    const { steps, tensors } = this.#adam.state()
-    return { tensors, values: { steps, updates: this.#updates } }
+  async state(): Promise<LearnerState> {
+    const own = { updates: this.#updates }
+    const { steps, tensors } = await this.#adam.state()
+    return { tensors, values: { steps, ...own } }
   }
 
-  restore({ tensors, values }: ReturnType<Learner['state']>): void {
+  restore({ tensors, values }: LearnerState): void {
     this.#adam.restore({ steps: values.steps as number, tensors })
     this.#updates = values.updates as number
   }

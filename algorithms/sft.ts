@@ -4,7 +4,7 @@ import type { Policy } from '../agents/policy.js'
 import { Adam } from '../tensors/adam.js'
 import { scheduleAt, scheduleConfig } from '../tensors/schedule.js'
 import * as tf from '../tensors/tf.js'
-import type { Algorithm, Learner } from './algorithm.js'
+import type { Algorithm, Learner, LearnerState } from './algorithm.js'
 import { descend, expectDecisions } from './descend.js'
 import { type Episode, trajectories } from './episode.js'
 
@@ -81,12 +81,13 @@ class SftLearner<O, A> implements Learner<O, A> {
     return { ...metrics, choices, learning_rate: rate }
   }
 
-  state(): ReturnType<Learner['state']> {
-    const { steps, tensors } = this.#adam.state()
-    return { tensors, values: { steps, updates: this.#updates } }
+  async state(): Promise<LearnerState> {
+    const own = { updates: this.#updates }
+    const { steps, tensors } = await this.#adam.state()
+    return { tensors, values: { steps, ...own } }
   }
 
-  restore({ tensors, values }: ReturnType<Learner['state']>): void {
+  restore({ tensors, values }: LearnerState): void {
     this.#adam.restore({ steps: values.steps as number, tensors })
     this.#updates = values.updates as number
   }

@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
 import { benchCommand } from './commands/bench.js'
+import { bundleCommand } from './commands/bundle.js'
 import { checkEnvCommand } from './commands/check-env.js'
 import { compareCommand } from './commands/compare.js'
+import { doctorCommand } from './commands/doctor.js'
 import { eloCommand } from './commands/elo.js'
 import { evaluateCommand } from './commands/evaluate.js'
 import { exportCommand } from './commands/export.js'
@@ -43,6 +45,8 @@ RXGYM_DEBUG=1 shows where an error came from.`,
     checkEnvCommand(),
     exportCommand(),
     benchCommand(),
+    bundleCommand(),
+    doctorCommand(),
   ]
   for (const command of commands) root.addCommand(command.copyInheritedSettings(root))
   return root

@@ -28,7 +28,7 @@ export interface CompareOptions {
   readonly seeds: number
   /** Where the runs go, as `<folder>/<name>/seed-<n>`, and the results beside them. */
   readonly folder: string
-  /** Runs at the same time. Default: one a core. */
+  /** Runs at the same time. Default: one a core; on `webgpu` one, since they share a card. */
   readonly jobs?: number | undefined
   /** Begins anew where the folder holds runs of the same names; otherwise what is there is kept and gone on with. */
   readonly fresh?: boolean | undefined
@@ -116,7 +116,8 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
   const jobs = [...stages, ...compared]
   if (fresh) for (const job of jobs) discard(job)
   const kept = jobs.filter((job) => isKept(job))
-  const parallel = Math.max(1, Math.min(options.jobs ?? availableParallelism(), jobs.length - kept.length))
+  const most = configs.some(({ backend }) => backend === 'webgpu') ? 1 : availableParallelism()
+  const parallel = Math.max(1, Math.min(options.jobs ?? most, jobs.length - kept.length))
   mkdirSync(folder, { recursive: true })
   const written: ComparisonPlan = {
     configurations: configs.map(({ name }) => ({

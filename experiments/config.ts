@@ -111,9 +111,11 @@ export const experimentConfig = z.strictObject({
     .optional()
     .describe('who plays the other seats in training; the policy itself unless given'),
   backend: z
-    .enum(['auto', 'wasm', 'cpu', 'tensorflow'])
+    .enum(['auto', 'wasm', 'cpu', 'webgpu', 'tensorflow'])
     .default('auto')
-    .describe('what tensors are computed with; auto takes the best that loads'),
+    .describe(
+      'what tensors are computed with; webgpu is a graphics card, for language models; auto takes tensorflow where its GPU package loads, else wasm',
+    ),
 })
 
 /** A checked experiment, defaults filled in. */
@@ -360,6 +362,10 @@ function check(tree: Tree, sources: Sources): ExperimentConfig {
       ['evaluation', 'sampling'],
       `leave it out: only a language model samples so, not agent "${agent.type}"`,
     )
+  }
+  if (config.backend === 'webgpu' && agent.type === 'chess') {
+    const message = `webgpu serves language models and perceptrons; agent "chess" needs wasm (backend: wasm)`
+    throw problem(['backend'], message)
   }
   if (type === 'sft' && config.budget.solved) {
     const message = 'leave it out: the returns of the episodes that sft learns from are the demonstrator’s'

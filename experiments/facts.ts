@@ -8,8 +8,8 @@ export interface Facts {
   readonly rxgym: string
   readonly node: string
   readonly tfjs: string
-  /** Which tensor backend ran, and why that one. */
-  readonly backend: { readonly name: string; readonly reason: string }
+  /** Which tensor backend ran, and why that one; on a graphics card, on which. */
+  readonly backend: { readonly name: string; readonly reason: string; readonly adapter?: string }
   readonly platform: string
   readonly processor: string
   readonly cores: number
@@ -20,8 +20,8 @@ export interface Facts {
 }
 
 /** Looks at this machine, this process and the repository it stands in. */
-export function gatherFacts({ name, reason }: Facts['backend']): Facts {
-  return { ...machineFacts(), backend: { name, reason } }
+export function gatherFacts({ name, reason, adapter }: Facts['backend']): Facts {
+  return { ...machineFacts(), backend: { name, reason, ...(adapter !== undefined && { adapter }) } }
 }
 
 /** As {@link gatherFacts}, of work without tensors. */

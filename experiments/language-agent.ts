@@ -57,13 +57,13 @@ interface FoundModel {
   readonly origin?: string
 }
 
-async function modelOf({ model, fresh }: LanguageConfig, start: LanguageAgentStart): Promise<FoundModel> {
+async function modelOf({ model, fresh, dtype }: LanguageConfig, start: LanguageAgentStart): Promise<FoundModel> {
   if (model === undefined) {
     const { texts, vocabulary, digits, ...shape } = fresh
     const tokenizer = await keptIn(start.folder, () =>
       tokenizerFor(start.env, texts, { vocabularySize: vocabulary, digits }),
     )
-    return { model: newLanguageModel(shape, tokenizer, start.generator) }
+    return { model: newLanguageModel(shape, tokenizer, start.generator, dtype) }
   }
   const { path, update } = runAt(model)
   if (!existsSync(join(path, 'config.yaml'))) {
@@ -75,13 +75,13 @@ async function modelOf({ model, fresh }: LanguageConfig, start: LanguageAgentSta
     // No revision of the hub is meant: digits alone are an update.
     if (update !== undefined) throw new UsageError(`agent.model: ${model}: no run is at ${path} any more`)
     const folder = await modelFiles(model)
-    return { model: await loadLanguageModel(folder), origin: await modelDigest(folder) }
+    return { model: await loadLanguageModel(folder, { dtype }), origin: await modelDigest(folder) }
   }
   const policy = await start.policyOfRun(model).catch((error) => {
     throw error instanceof UsageError ? new UsageError(`agent.model: ${error.message}`, { cause: error }) : error
   })
   if (!(policy instanceof LanguagePolicy)) throw new UsageError(`agent.model: ${model} is a run of no language model`)
-  const released = policy.release()
+  const released = policy.release(dtype)
   policy.close()
   return { model: released }
 }

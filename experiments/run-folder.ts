@@ -101,7 +101,7 @@ export class RunFolder {
     const pairs: [string, string, string][] = [
       ['rxgym', before.rxgym, facts.rxgym],
       ['tfjs', before.tfjs, facts.tfjs],
-      ['backend', before.backend.name, facts.backend.name],
+      ['backend', computing(before.backend), computing(facts.backend)],
     ]
     return pairs
       .filter(([, then, now]) => then !== now)
@@ -326,6 +326,10 @@ function tryCheckpoint(file: string, logSize: number): Checkpoint | CorruptFileE
     if (error instanceof CorruptFileError) return error
     throw error
   }
+}
+
+function computing({ name, adapter }: Facts['backend']): string {
+  return adapter === undefined ? name : `${name} on ${adapter}`
 }
 
 function readFacts(file: string): (Facts & { resumed?: unknown[] }) | undefined {

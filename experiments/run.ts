@@ -14,7 +14,7 @@ import type { ChessObservation } from '../envs/chess/chess.js'
 import { make } from '../envs/registry.js'
 import type { Space } from '../envs/spaces/space.js'
 import type { EnvSpec, Json } from '../envs/spec.js'
-import { type Backend, useBackend } from '../tensors/backend.js'
+import { type Backend, type BackendName, useBackend } from '../tensors/backend.js'
 import { builtInAgent, noSuchAgent } from './commands/built-in-agents.js'
 import { type ExperimentConfig, envSpecOf, loadConfig, measuringSpecOf, modelNameOf } from './config.js'
 import { CorruptFileError } from './errors.js'
@@ -180,11 +180,17 @@ export interface LoadedPolicy {
  * policy before the first, which needs no checkpoint.
  *
  * @param measured  has a language model complete as where it is measured, with these changes; as it learns unless given
+ * @param backend   what it computes with; as it was trained unless given
  * @throws UsageError if there is no such run or checkpoint
  * @throws CorruptFileError if it does not fit the configuration
  */
-export async function loadPolicy(name: string, measured?: MeasuredSampling): Promise<LoadedPolicy> {
-  await useBackend(loadConfig(configFile(runAt(name).path)).backend)
+export async function loadPolicy(
+  name: string,
+  measured?: MeasuredSampling,
+  backend?: BackendName,
+): Promise<LoadedPolicy> {
+  const own = loadConfig(configFile(runAt(name).path)).backend
+  await useBackend(backend ?? own)
   return loadHere(name, measured)
 }
 

@@ -490,7 +490,7 @@ async function stateOf<O, A>(
   envs: readonly Json[],
   opponents: Opponents<O, A> | undefined,
 ): Promise<TrainState> {
-  const learned = learner.state()
+  const learned = await learner.state()
   const tensors = {
     ...prefixed(await parametersOf(policy), POLICY),
     ...prefixed(learned.tensors, LEARNER),

@@ -1,6 +1,8 @@
 import type { HostTensor } from './safetensors.js'
 import * as tf from './tf.js'
 import { wasmKernels } from './wasm/kernels.js'
+import { DeviceMoments } from './webgpu/adam.js'
+import { gpuKernels } from './webgpu/kernels.js'
 
 export interface AdamOptions {
   /** Default 0.9. */
@@ -26,18 +28,23 @@ export interface AdamState {
  * Adam (Kingma & Ba 2015, algorithm 1) with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2) and
  * global-norm clipping, as PyTorch's `AdamW` after `clip_grad_norm_` computes it.
  *
- * It works in typed arrays: the backends there are keep tensors in main memory, where one pass over an array is
- * cheaper than a dozen tensor operations; on `wasm` over that memory itself, without copies.
+ * It works in typed arrays: most backends keep tensors in main memory, where one pass over an array is cheaper than a
+ * dozen tensor operations; on `wasm` over that memory itself, without copies. On `webgpu` all of it stays on the device.
  */
 export class Adam {
   readonly #parameters: readonly (readonly [string, tf.Variable])[]
   readonly #moments = new Map<string, { readonly m: Float32Array; readonly v: Float32Array }>()
   readonly #options: AdamOptions
+  /** In the place of `#moments`, on `webgpu`. */
+  readonly #onDevice: DeviceMoments | undefined
   #steps = 0
 
   constructor(parameters: Readonly<Record<string, tf.Variable>>, options: AdamOptions = {}) {
     this.#parameters = Object.entries(parameters)
     this.#options = options
+    const gpu = gpuKernels()
+    this.#onDevice = gpu && new DeviceMoments(gpu, this.#parameters)
+    if (gpu) return
     for (const [name, { size }] of this.#parameters) {
       this.#moments.set(name, { m: new Float32Array(size), v: new Float32Array(size) })
     }
@@ -49,6 +56,12 @@ export class Adam {
    */
   async step(gradients: Readonly<Record<string, tf.Tensor>>, learningRate: number): Promise<number> {
     const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0, maxGradientNorm } = this.#options
+    if (this.#onDevice) {
+      const by = { learningRate, beta1, beta2, epsilon, weightDecay, maxGradientNorm }
+      const norm = await this.#onDevice.step(gradients, { ...by, steps: this.#steps + 1 })
+      if (Number.isFinite(norm)) this.#steps++
+      return norm
+    }
     // Where tensors cannot be seen in place they are read: once each.
     const kernels = wasmKernels()
     const read = new Map<string, Float32Array>()
@@ -94,28 +107,30 @@ export class Adam {
     return norm
   }
 
-  state(): AdamState {
+  /** As of the moment of the call, whatever steps follow before the promise is kept. */
+  async state(): Promise<AdamState> {
+    const steps = this.#steps
+    if (this.#onDevice) return { steps, tensors: await this.#onDevice.state() }
     const tensors: Record<string, HostTensor> = {}
     for (const [name, { shape }] of this.#parameters) {
       const { m, v } = this.#moments.get(name)!
       tensors[`m/${name}`] = { shape, data: m.slice() }
       tensors[`v/${name}`] = { shape, data: v.slice() }
     }
-    return { steps: this.#steps, tensors }
+    return { steps, tensors }
   }
 
   /** @throws RangeError if the state is of other parameters */
   restore({ steps, tensors }: AdamState): void {
-    for (const [name] of this.#parameters) {
-      const { m, v } = this.#moments.get(name)!
-      for (const [kind, moment] of [
-        ['m', m],
-        ['v', v],
-      ] as const) {
-        const saved = tensors[`${kind}/${name}`]
-        if (saved?.data.length !== moment.length) throw new RangeError(`optimiser state has no ${kind}/${name} to fit`)
-        moment.set(saved.data)
-      }
+    const saved = (kind: 'm' | 'v', name: string, size: number) => {
+      const moment = tensors[`${kind}/${name}`]
+      if (moment?.data.length !== size) throw new RangeError(`optimiser state has no ${kind}/${name} to fit`)
+      return moment.data
+    }
+    this.#onDevice?.restore(saved)
+    for (const [name, { m, v }] of this.#moments) {
+      m.set(saved('m', name, m.length))
+      v.set(saved('v', name, v.length))
     }
     this.#steps = steps
   }

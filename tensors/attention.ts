@@ -1,6 +1,8 @@
 import { product } from './product.js'
 import * as tf from './tf.js'
 import { type Kernels, wasmKernels } from './wasm/kernels.js'
+import * as onGpu from './webgpu/attention.js'
+import { gpuKernels } from './webgpu/kernels.js'
 
 /** The sizes of an attention: `rows` sequences of `length` tokens each. Query heads share key heads in groups, in order. */
 export interface AttentionShape {
@@ -13,7 +15,7 @@ export interface AttentionShape {
 
 /** What each token may look at. */
 export interface AttentionMask {
-  /** [rows · length, and 8 more] which segment of its row a token belongs to. */
+  /** [rows · length, and more] which segment of its row a token belongs to; behind them what the backend's kernels need. */
   readonly segments: tf.Tensor1D
   /** [rows, 1, length, length] 0 where a token may look, else a number so low that nothing is left of it; where it is needed. */
   readonly added: tf.Tensor4D | undefined
@@ -55,6 +57,9 @@ const NEVER = -1e9
  * @returns disposed of by the caller
  */
 export function attentionMask(segments: ArrayLike<number>, rows: number, length: number): AttentionMask {
+  if (gpuKernels()) {
+    return { segments: tf.tensor1d(onGpu.segmentSpans(segments, rows, length), 'int32'), added: undefined }
+  }
   // The kernels read whole vectors of them.
   const padded = new Int32Array(rows * length + 8)
   padded.set(segments)
@@ -76,6 +81,15 @@ function addedMask(segments: ArrayLike<number>, rows: number, length: number): t
   return tf.tensor4d(mask, [rows, 1, length, length])
 }
 
+/** {@link addedMask} of segments that are a tensor already, which not every backend lets one read at once. */
+function addedOf(segments: tf.Tensor1D, rows: number, length: number): tf.Tensor {
+  const own = tf.slice(segments, 0, rows * length)
+  const same = tf.equal(tf.reshape(own, [rows, 1, length, 1]), tf.reshape(own, [rows, 1, 1, length]))
+  const places = tf.range(0, length, 1, 'int32')
+  const before = tf.lessEqual(tf.reshape(places, [1, 1, 1, length]), tf.reshape(places, [1, 1, length, 1]))
+  return tf.where(tf.logicalAnd(same, before), 0, NEVER)
+}
+
 /**
  * softmax(q kᵀ / √headSize + mask) v, head by head (Vaswani et al. 2017, eq. 1), with grouped queries (Ainslie et al. 2023).
  *
@@ -90,6 +104,11 @@ export function attention(
   mask: AttentionMask,
   shape: AttentionShape,
 ): Attention {
+  const gpu = gpuKernels()
+  if (gpu) {
+    const { out, statistics } = onGpu.attention(gpu, { q, k, v, segments: mask.segments }, shape)
+    return { out, kept: { q: tf.clone(q), k: tf.clone(k), v: tf.clone(v), statistics } }
+  }
   const kernels = wasmKernels()
   return kernels ? fused(kernels, q, k, v, mask, shape) : attentionComposed(q, k, v, mask, shape)
 }
@@ -109,7 +128,7 @@ export function attentionComposed(
     const keys = stacked(k, shape, keyHeads)
     const values = stacked(v, shape, keyHeads)
     const scores = tf.reshape(product(queries, keys, { b: true }), [rows, heads, length, length])
-    const mask = added ?? addedMask(segments.dataSync(), rows, length)
+    const mask = added ?? addedOf(segments, rows, length)
     const weights = tf.reshape(tf.softmax(tf.add(scores, mask)), [
       rows * keyHeads,
       group * length,
@@ -131,11 +150,16 @@ export interface AttentionGradient {
  *  dK = dSᵀ Q / √headSize. */
 export function attentionGradient(
   dOut: tf.Tensor2D,
-  { kept }: Attention,
+  { out, kept }: Attention,
   { segments }: AttentionMask,
   shape: AttentionShape,
 ): AttentionGradient {
   if ('weights' in kept) return gradientComposed(dOut, kept, shape)
+  const gpu = gpuKernels()
+  if (gpu) {
+    const { q, k, v, statistics } = kept
+    return onGpu.attentionGradient(gpu, dOut, { q, k, v, segments }, { out, statistics }, shape)
+  }
   const kernels = wasmKernels()
   if (!kernels) throw new Error('attentionGradient: the backend was changed after the forward pass')
   const { rows, length, heads, keyHeads, headSize } = shape

@@ -12,6 +12,8 @@ export type BackendName = (typeof backendNames)[number]
 export interface Backend {
   readonly name: Exclude<BackendName, 'auto'>
   readonly reason: string
+  /** The graphics card and its driver, of `webgpu`. */
+  readonly adapter?: string
 }
 
 const require = createRequire(import.meta.url)
@@ -45,8 +47,10 @@ async function load(name: BackendName): Promise<Backend> {
     case 'cpu':
       await import('@tensorflow/tfjs-backend-cpu')
       return { name, reason: 'asked for' }
-    case 'webgpu':
-      return { name, reason: `asked for; ${await loadWebgpu()}` }
+    case 'webgpu': {
+      const adapter = await loadWebgpu()
+      return { name, reason: `asked for; ${adapter}`, adapter }
+    }
     case 'tensorflow': {
       const { loaded, missing } = await loadTensorflow(tensorflowPackages)
       if (!loaded) {
@@ -101,7 +105,7 @@ function loadWebgpu(): Promise<string> {
 }
 
 async function startWebgpu(): Promise<string> {
-  const { openDevice } = await import('./webgpu/device.js')
+  const { adapterName, openDevice } = await import('./webgpu/device.js')
   const gpu = await openDevice()
   // Only now: tfjs's backend looks for the globals that Dawn brings when it is loaded.
   const { DawnBackend } = await import('./webgpu/dawn-backend.js')
@@ -109,8 +113,7 @@ async function startWebgpu(): Promise<string> {
   tf.removeBackend('webgpu')
   tf.registerBackend('webgpu', () => new DawnBackend(gpu))
   if (!(await tf.setBackend('webgpu'))) throw new BackendError('webgpu: tfjs does not start its backend')
-  const { description, device, vendor } = gpu.adapter.info
-  return description || device || vendor
+  return adapterName(gpu.adapter)
 }
 
 async function loadTensorflow(packages: readonly string[]): Promise<{ loaded?: string; missing: string }> {

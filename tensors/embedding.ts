@@ -1,5 +1,7 @@
 import * as tf from './tf.js'
 import { wasmKernels } from './wasm/kernels.js'
+import * as onGpu from './webgpu/embedding.js'
+import { gpuKernels } from './webgpu/kernels.js'
 
 /** The rows of a table that `ids` name.
  *  @param table  [vocabulary, features]
@@ -8,6 +10,8 @@ import { wasmKernels } from './wasm/kernels.js'
 export function embedding(table: tf.Tensor2D, ids: Int32Array): tf.Tensor2D {
   const [vocabulary, features] = table.shape
   checkIds(ids, vocabulary)
+  const gpu = gpuKernels()
+  if (gpu) return onGpu.embedding(gpu, table, ids)
   const kernels = wasmKernels()
   if (!kernels) return tf.tidy(() => tf.gather(table, tf.tensor1d(ids, 'int32')))
   const rows = kernels.output<tf.Rank.R2>([ids.length, features])
@@ -21,6 +25,8 @@ export function embedding(table: tf.Tensor2D, ids: Int32Array): tf.Tensor2D {
  *  @throws RangeError if the table has no such row */
 export function embeddingGradient(dy: tf.Tensor2D, ids: Int32Array, vocabulary: number): tf.Tensor2D {
   checkIds(ids, vocabulary)
+  const gpu = gpuKernels()
+  if (gpu) return onGpu.embeddingGradient(gpu, dy, ids, vocabulary)
   const kernels = wasmKernels()
   if (!kernels) return embeddingGradientComposed(dy, ids, vocabulary)
   const features = dy.shape[1]

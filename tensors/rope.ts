@@ -1,5 +1,7 @@
 import * as tf from './tf.js'
 import { wasmKernels } from './wasm/kernels.js'
+import { gpuKernels } from './webgpu/kernels.js'
+import { rope as onGpu } from './webgpu/rope.js'
 
 /** Rows of angles: their cosines and sines, [rows, 1, half a head]. */
 export interface Angles {
@@ -58,6 +60,8 @@ export function ropeAngles(positions: ArrayLike<number>, frequencies: Float32Arr
  * @param inverse  turns them back, which is also the gradient
  */
 export function rope(x: tf.Tensor2D, heads: number, angles: Angles, inverse = false): tf.Tensor2D {
+  const gpu = gpuKernels()
+  if (gpu) return onGpu(gpu, x, heads, angles, inverse)
   const kernels = wasmKernels()
   if (!kernels) return ropeComposed(x, heads, angles, inverse)
   const [rows, features] = x.shape

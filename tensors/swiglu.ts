@@ -1,8 +1,12 @@
 import * as tf from './tf.js'
 import { wasmKernels } from './wasm/kernels.js'
+import { gpuKernels } from './webgpu/kernels.js'
+import * as onGpu from './webgpu/swiglu.js'
 
 /** gate · sigmoid(gate) · up (Shazeer 2020, "GLU Variants Improve Transformer", SwiGLU with β = 1). */
 export function swiglu(gate: tf.Tensor2D, up: tf.Tensor2D): tf.Tensor2D {
+  const gpu = gpuKernels()
+  if (gpu) return onGpu.swiglu(gpu, gate, up)
   const kernels = wasmKernels()
   if (!kernels) return swigluComposed(gate, up)
   const { address } = kernels
@@ -24,6 +28,8 @@ export interface SwigluGradient {
 
 /** The gradients of {@link swiglu}: with s = sigmoid(gate), dup = dy · gate · s and dgate = dy · up · s · (1 + gate · (1 − s)). */
 export function swigluGradient(dy: tf.Tensor2D, gate: tf.Tensor2D, up: tf.Tensor2D): SwigluGradient {
+  const gpu = gpuKernels()
+  if (gpu) return onGpu.swigluGradient(gpu, dy, gate, up)
   const kernels = wasmKernels()
   if (!kernels) return swigluGradientComposed(dy, gate, up)
   const { address } = kernels

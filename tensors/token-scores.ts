@@ -1,6 +1,8 @@
 import { product } from './product.js'
 import * as tf from './tf.js'
 import { type Kernels, wasmKernels } from './wasm/kernels.js'
+import { gpuKernels } from './webgpu/kernels.js'
+import * as onGpu from './webgpu/token-scores.js'
 
 /** What a model says of tokens, one a row. */
 export interface TokenScores {
@@ -8,6 +10,8 @@ export interface TokenScores {
   readonly logProbs: tf.Tensor1D
   /** [rows] entropy of the row's distribution, in nats. */
   readonly entropies: tf.Tensor1D
+  /** [rows] natural logarithm of the sum of e^logit, on a backend where the gradient uses it. */
+  readonly logSums?: tf.Tensor1D
 }
 
 /** Most numbers of logits that are there at once: 64 MiB of them. */
@@ -23,9 +27,18 @@ const CACHED_LOGITS = 2 ** 18
  * @param head         [vocabulary, features]: logits are hidden · headᵀ / temperature
  * @param tokens       [rows]
  * @param temperature  above 0; that of the distribution that is asked about
+ * @param half         products may be of factors in half precision, where the backend has them
  */
-export function tokenScores(hidden: tf.Tensor2D, head: tf.Tensor2D, tokens: Int32Array, temperature = 1): TokenScores {
+export function tokenScores(
+  hidden: tf.Tensor2D,
+  head: tf.Tensor2D,
+  tokens: Int32Array,
+  temperature = 1,
+  half = false,
+): TokenScores {
   checkTokens(hidden, head, tokens)
+  const gpu = gpuKernels()
+  if (gpu) return onGpu.tokenScores(gpu, hidden, head, tokens, temperature, half)
   const kernels = wasmKernels()
   if (!kernels) return tokenScoresComposed(hidden, head, tokens, temperature)
   const { address } = kernels
@@ -69,7 +82,9 @@ export interface TokenScoresGradient {
 }
 
 /** The gradients of {@link tokenScores}, from those of the log-probabilities and the entropies: with p the probabilities and H the
- *  entropy of a row, dlogits = (dlogProb · (chosen − p) − dentropy · p · (log p + H)) / temperature. */
+ *  entropy of a row, dlogits = (dlogProb · (chosen − p) − dentropy · p · (log p + H)) / temperature.
+ *  @param half   products may be of factors in half precision, where the backend has them
+ *  @param known  what {@link tokenScores} gave for the same: it need not be worked out again */
 export function tokenScoresGradient(
   dLogProbs: tf.Tensor1D,
   dEntropies: tf.Tensor1D | undefined,
@@ -77,8 +92,14 @@ export function tokenScoresGradient(
   head: tf.Tensor2D,
   tokens: Int32Array,
   temperature = 1,
+  half = false,
+  known?: TokenScores,
 ): TokenScoresGradient {
   checkTokens(hidden, head, tokens)
+  const gpu = gpuKernels()
+  if (gpu) {
+    return onGpu.tokenScoresGradient(gpu, dLogProbs, dEntropies, hidden, head, tokens, temperature, half, known)
+  }
   const kernels = wasmKernels()
   if (!kernels) return tokenScoresGradientComposed(dLogProbs, dEntropies, hidden, head, tokens, temperature)
   const { address } = kernels

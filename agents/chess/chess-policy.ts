@@ -4,6 +4,7 @@ import type { PCG64 } from '../../envs/seeding.js'
 import { Box } from '../../envs/spaces/box.js'
 import { Dict } from '../../envs/spaces/dict.js'
 import type { Space } from '../../envs/spaces/space.js'
+import { BackendError } from '../../tensors/backend-error.js'
 import * as tf from '../../tensors/tf.js'
 import type { ActContext, Decision } from '../agent.js'
 import { differentiate } from '../differentiate.js'
@@ -37,8 +38,13 @@ export interface ChessPolicyOptions extends Partial<z.infer<typeof chessConfig>>
  * Parameters: `policy/<layer>/kernel|bias`, of the last layer's outputs {@link MOVE_FEATURES} for moves, then one for the value.
  *
  * @throws RangeError if the observations are not a chess board's
+ * @throws BackendError on `webgpu`: its moves are scored in numbers that are read within the gradient, which cannot wait there
  */
 export function chessPolicy(options: ChessPolicyOptions): Policy<ChessObservation, number> {
+  if (tf.getBackend() === 'webgpu') {
+    const wayOut = "a chess policy needs wasm (--backend wasm, useBackend('wasm'))"
+    throw new BackendError(`chessPolicy: webgpu serves language models and perceptrons; ${wayOut}`)
+  }
   const { hidden, valueHead } = chessConfig.parse({ hidden: options.hidden, valueHead: options.valueHead })
   const inputs = inputsOf(options.observationSpace)
   const outputs = MOVE_FEATURES + (valueHead ? 1 : 0)
@@ -96,7 +102,7 @@ export function chessPolicy(options: ChessPolicyOptions): Policy<ChessObservatio
     parameters,
     hasValues: valueHead,
     act: (observations, context) => act((x) => network.forward(x), observations, context),
-    differentiate: ({ observations, decisions }, loss) =>
+    differentiate: async ({ observations, decisions }, loss) =>
       differentiate(parameters, () => {
         const scores = network.forward(boards(observations))
         const [logProbs, entropies] = choiceScores(scores, observations, decisions, reader)

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { computeTypes } from '../../tensors/compute-type.js'
 import { loraConfig } from './lora.js'
 
 const positive = z.int().positive()
@@ -62,6 +63,10 @@ export const languageConfig = z.strictObject({
   fresh: freshConfig.prefault({}).describe('the shape of a fresh model, Qwen2’s'),
   sampling: samplingConfig.prefault({}).describe('how completions are drawn'),
   lora: loraConfig.optional().describe('learn adapters of these instead of all weights'),
+  dtype: z
+    .enum(computeTypes)
+    .default('float32')
+    .describe('what products are computed in: float16 uses a graphics card’s matrix units (backend webgpu)'),
   tokensPerPass: positive.default(8192).describe('tokens that go through the model at once when it learns'),
   checkpointing: z
     .boolean()

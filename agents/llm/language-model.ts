@@ -1,5 +1,6 @@
 import { PCG64 } from '../../envs/seeding.js'
 import { type BackendName, useBackend } from '../../tensors/backend.js'
+import { type ComputeType, noHalf } from '../../tensors/compute-type.js'
 import * as tf from '../../tensors/tf.js'
 import { encodeConversation } from './chat-template.js'
 import { type DecodeWeights, decodeWeights } from './decoder.js'
@@ -26,6 +27,9 @@ export interface LanguageModelParts {
   readonly endTokens: readonly number[]
   /** `generation_config.json`, where there is one. */
   readonly generationJson?: JsonObject | undefined
+  /** What products are computed in. `float16`: a card's matrix units, where it has them; weights stay in single precision. Where the backend
+   *  has no half precision a warning says so, and it is `float32`. Default `float32`. */
+  readonly dtype?: ComputeType | undefined
 }
 
 /** A transformer with its tokenizer. Weights are float32 variables on the present backend. */
@@ -41,7 +45,7 @@ export class LanguageModel {
   /** @throws ModelFolderError if the configuration cannot be used, or has fewer rows than the tokenizer has tokens */
   constructor(parts: LanguageModelParts) {
     const { configJson, weights, tokenizer, endTokens } = parts
-    const config = modelConfig(configJson)
+    const config = { ...modelConfig(configJson), dtype: computed(parts.dtype) }
     checkVocabulary(tokenizer, config)
     this.#parts = parts
     this.config = config
@@ -134,10 +138,11 @@ export class LanguageModel {
   }
 
   /** The same model with other weights, which it takes over, and with fields of `generation_config.json` beside its own. */
-  withWeights(weights: Weights, generation: JsonObject = {}): LanguageModel {
+  withWeights(weights: Weights, generation: JsonObject = {}, dtype: ComputeType = this.config.dtype): LanguageModel {
     return new LanguageModel({
       ...this.#parts,
       weights,
+      dtype,
       generationJson: { ...this.#parts.generationJson, ...generation },
     })
   }
@@ -159,6 +164,7 @@ export class LanguageModel {
  * several. The weights go to the backend, as float32.
  *
  * @param backend   where to; the present one ({@link useBackend}) unless given
+ * @param dtype     what products are computed in, float32 or float16 ({@link LanguageModelParts}); weights are float32 in any case
  * @param pathOrId  a folder, or `org/name[@revision]` of the Hugging Face hub ({@link modelFiles})
  * @throws ModelFolderError, SafetensorsError naming the file, and the field or tensor, that is missing or wrong
  *
@@ -168,7 +174,7 @@ export class LanguageModel {
  */
 export async function loadLanguageModel(
   pathOrId: string,
-  { backend }: { readonly backend?: BackendName } = {},
+  { backend, dtype }: { readonly backend?: BackendName; readonly dtype?: ComputeType } = {},
 ): Promise<LanguageModel> {
   if (backend !== undefined) await useBackend(backend)
   const path = await modelFiles(pathOrId)
@@ -184,6 +190,7 @@ export async function loadLanguageModel(
       weights,
       tokenizer,
       endTokens: endTokensOf(generation, tokenizer),
+      dtype,
     })
   } catch (error) {
     tf.dispose(weights)
@@ -202,7 +209,12 @@ export interface NewModelShape {
 }
 
 /** A Qwen2 model with fresh weights, as transformers draws them: normal with standard deviation 0.02, norms 1, biases 0. */
-export function newLanguageModel(shape: NewModelShape, tokenizer: Tokenizer, generator: PCG64): LanguageModel {
+export function newLanguageModel(
+  shape: NewModelShape,
+  tokenizer: Tokenizer,
+  generator: PCG64,
+  dtype?: ComputeType,
+): LanguageModel {
   const end = tokenizer.eos
   if (end === undefined)
     throw new RangeError('newLanguageModel: the tokenizer names no eos_token, with which completions end')
@@ -228,12 +240,20 @@ export function newLanguageModel(shape: NewModelShape, tokenizer: Tokenizer, gen
       for (let i = 0; i < size; i++) values[i] = generator.normal(0, config.initializerRange)
     weights[name] = tf.tensor(values, [...dimensions])
   }
-  return new LanguageModel({ configJson, weights, tokenizer, endTokens: [end] })
+  return new LanguageModel({ configJson, weights, tokenizer, endTokens: [end], dtype })
 }
 
 /** Those that the model's files name, and the tokenizer's own. */
 function endTokensOf({ endTokens }: GenerationConfig, { eos }: Tokenizer): number[] {
   return [...new Set([...endTokens, ...(eos === undefined ? [] : [eos])])]
+}
+
+/** What is computed in where that is wished for. */
+function computed(dtype: ComputeType = 'float32'): ComputeType {
+  const missing = dtype === 'float16' ? noHalf() : undefined
+  if (missing === undefined) return dtype
+  process.emitWarning(`dtype float16: ${missing}. The model computes in float32.`)
+  return 'float32'
 }
 
 function taken(tensor: tf.Tensor): tf.Variable {

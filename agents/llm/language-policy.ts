@@ -1,5 +1,6 @@
 import type { PCG64 } from '../../envs/seeding.js'
 import type { Message } from '../../envs/spaces/conversation.js'
+import type { ComputeType } from '../../tensors/compute-type.js'
 import * as tf from '../../tensors/tf.js'
 import type { ActContext, Agent, Decision } from '../agent.js'
 import type { Decisions, Differentiated, FrozenPolicy, Policy, PolicyOutputs } from '../policy.js'
@@ -79,9 +80,9 @@ export class LanguagePolicy implements Policy<Observation, string> {
     return { act: (observations, context) => this.#acting().act(observations, context, sampling) }
   }
 
-  differentiate(rows: Rows, loss: (outputs: PolicyOutputs) => tf.Scalar): Differentiated {
+  async differentiate(rows: Rows, loss: (outputs: PolicyOutputs) => tf.Scalar): Promise<Differentiated> {
     checkWhole(this.#options.sampling, rows)
-    const { loss: value, gradients } = this.#acting().differentiate(rows, loss)
+    const { loss: value, gradients } = await this.#acting().differentiate(rows, loss)
     return { loss: value, gradients: this.#lora ? this.#lora.gradients(gradients) : gradients }
   }
 
@@ -106,17 +107,20 @@ export class LanguagePolicy implements Policy<Observation, string> {
    * The model as it acts, adapters and all, with weights of its own: the caller disposes of it. Its `generation_config.json`
    * says how the policy draws, the temperature that its log-probabilities are of among it.
    *
+   * @param dtype  what it computes products in; as this one does unless given
+   *
    * @example
    * // A run closes its policy behind the last event, and what it learned outlives it so:
    * train({ agent: () => policy, … }).subscribe((event) => {
    *   if (event.type === 'end') model = policy.release()
    * })
    */
-  release(): LanguageModel {
+  release(dtype?: ComputeType): LanguageModel {
     const { weights } = this.#acting()
     return this.#model.withWeights(
       Object.fromEntries(Object.entries(weights).map(([name, weight]) => [name, tf.clone(weight)])),
       drawingConfig(this.#options.sampling ?? {}, this.#model.endTokens),
+      dtype,
     )
   }
 
@@ -181,7 +185,7 @@ class Actor implements FrozenPolicy<Observation, string> {
     return sequenceLogProbs(this.#model.config, this.weights, this.#sequences(rows), this.#settings())
   }
 
-  differentiate(rows: Rows, loss: (outputs: PolicyOutputs) => tf.Scalar): Differentiated {
+  differentiate(rows: Rows, loss: (outputs: PolicyOutputs) => tf.Scalar): Promise<Differentiated> {
     return differentiateSequences(this.#model.config, this.weights, this.#sequences(rows), loss, this.#settings())
   }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { ComputeType } from '../../tensors/compute-type.js'
 import type { Llama3Scaling } from '../../tensors/rope.js'
 
 /** A folder of Hugging Face's form that cannot be used: which file, and what of it. */
@@ -41,6 +42,8 @@ export interface ModelConfig {
   readonly context: number
   /** Standard deviation of freshly drawn weights. */
   readonly initializerRange: number
+  /** What products are computed in; not of the file. */
+  readonly dtype: ComputeType
 }
 
 const whole = z.int().positive()
@@ -127,6 +130,7 @@ export function modelConfig(json: unknown, file = 'config.json'): ModelConfig {
       : ropeScalingOf(config.rope_scaling ?? undefined, file, 'rope_scaling'),
     context: config.max_position_embeddings,
     initializerRange: config.initializer_range,
+    dtype: 'float32',
   }
 }
 

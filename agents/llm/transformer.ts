@@ -99,6 +99,28 @@ export function forward(
   return trace
 }
 
+/** What a forward pass that kept everything computed, in its order, by the layer that it came out of. */
+export function tensorsOf(trace: Trace): Record<string, tf.Tensor> {
+  // the only traces there are
+  const { blocks, hidden } = trace as WholeTrace
+  const named: Record<string, tf.Tensor> = {}
+  for (const [layer, { x, inside }] of blocks.entries()) {
+    const name = `model.layers.${layer}`
+    named[layer === 0 ? 'model.embed_tokens' : `model.layers.${layer - 1}.mlp.down_proj`] = x
+    if (!inside) throw new RangeError('tensorsOf: the forward pass did not keep everything')
+    named[`${name}.input_layernorm`] = inside.normed
+    named[`${name}.self_attn`] = inside.attention.out
+    named[`${name}.self_attn.o_proj`] = inside.middle
+    named[`${name}.post_attention_layernorm`] = inside.middleNormed
+    named[`${name}.mlp.gate_proj`] = inside.gate
+    named[`${name}.mlp.up_proj`] = inside.up
+    named[`${name}.mlp.act_fn`] = inside.activated
+  }
+  named[`model.layers.${blocks.length - 1}.mlp.down_proj`] = (trace as WholeTrace).last
+  named['model.norm'] = hidden
+  return named
+}
+
 /**
  * The gradient of every weight, from that of the hidden states.
  *
@@ -151,7 +173,7 @@ function blockForward(
   const norm = (input: tf.Tensor2D, which: string) =>
     rmsNorm(input, weights[`${name}.${which}.weight`] as tf.Tensor1D, config.normEpsilon)
   const project = (input: tf.Tensor2D, which: string, plus?: tf.Tensor2D) =>
-    linear(input, weights, `${name}.${which}`, plus)
+    linear(config, input, weights, `${name}.${which}`, plus)
   return tf.tidy(() => {
     const { y: normed, inverse } = norm(x, 'input_layernorm')
     const q = rope(project(normed, 'self_attn.q_proj'), config.heads, angles)
@@ -186,7 +208,7 @@ function blockBackward(
   const { normed, inverse, middle, middleNormed, middleInverse, gate, up, activated } = inside
   return tf.tidy(() => {
     const back = (dy: tf.Tensor2D, input: tf.Tensor2D, which: string, plus?: tf.Tensor2D): tf.Tensor2D => {
-      const own = linearGradient(dy, input, weights, `${name}.${which}`, plus)
+      const own = linearGradient(config, dy, input, weights, `${name}.${which}`, plus)
       for (const [key, gradient] of Object.entries(own.gradients)) gradients[key] = tf.keep(gradient)
       return own.dx
     }
@@ -214,13 +236,24 @@ function blockBackward(
 }
 
 /** x · weightᵀ + bias, where there is one, + `plus`. */
-function linear(x: tf.Tensor2D, weights: Weights, name: string, plus?: tf.Tensor2D): tf.Tensor2D {
+function linear(
+  { dtype }: ModelConfig,
+  x: tf.Tensor2D,
+  weights: Weights,
+  name: string,
+  plus?: tf.Tensor2D,
+): tf.Tensor2D {
   const bias = weights[`${name}.bias`]
-  const y = product(x, weights[`${name}.weight`] as tf.Tensor2D, { b: true, plus: plus ?? bias })
+  const y = product(x, weights[`${name}.weight`] as tf.Tensor2D, {
+    b: true,
+    plus: plus ?? bias,
+    half: dtype === 'float16',
+  })
   return plus && bias ? tf.add(y, bias) : y
 }
 
 function linearGradient(
+  { dtype }: ModelConfig,
   dy: tf.Tensor2D,
   x: tf.Tensor2D,
   weights: Weights,
@@ -228,10 +261,11 @@ function linearGradient(
   plus?: tf.Tensor2D,
 ): { readonly dx: tf.Tensor2D; readonly gradients: Readonly<Record<string, tf.Tensor>> } {
   const bias = weights[`${name}.bias`]
+  const half = dtype === 'float16'
   return {
-    dx: product(dy, weights[`${name}.weight`] as tf.Tensor2D, { plus }),
+    dx: product(dy, weights[`${name}.weight`] as tf.Tensor2D, { plus, half }),
     gradients: {
-      [`${name}.weight`]: product(dy, x, { a: true }),
+      [`${name}.weight`]: product(dy, x, { a: true, half }),
       ...(bias && { [`${name}.bias`]: columnSums(dy) }),
     },
   }

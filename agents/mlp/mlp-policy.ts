@@ -72,23 +72,31 @@ export function mlpPolicy<O, A>(options: MlpOptions<O, A>): Policy<O, A> {
     return value ? { ...scores, values: tf.reshape(value.forward(x), [-1]) } : scores
   }
 
-  /** Calls `use` with the outputs for each observation, which the next call may write over. */
+  /** Calls `use` with the outputs for each observation, which the next call may write over; a promise where they come from tensors. */
   function eachOutput(
     network: Pick<Network, 'host' | 'forward'>,
     observations: readonly O[],
     use: (outputs: Float32Array, i: number) => void,
-  ): void {
-    if (!large) {
-      for (let i = 0; i < observations.length; i++) {
-        encode.write(observations[i]!, row, 0)
-        use(network.host.row(row), i)
-      }
-      return
+  ): void | Promise<void> {
+    if (large) return eachOutputOfTensor(network, observations, use)
+    for (let i = 0; i < observations.length; i++) {
+      encode.write(observations[i]!, row, 0)
+      use(network.host.row(row), i)
     }
+  }
+
+  async function eachOutputOfTensor(
+    network: Pick<Network, 'forward'>,
+    observations: readonly O[],
+    use: (outputs: Float32Array, i: number) => void,
+  ): Promise<void> {
     const tensor = tf.tidy(() => network.forward(inputs(observations)))
-    const all = tensor.dataSync() as Float32Array
-    tensor.dispose()
-    for (let i = 0; i < observations.length; i++) use(all.subarray(i * head.outputs, (i + 1) * head.outputs), i)
+    try {
+      const all = (await tensor.data()) as Float32Array
+      for (let i = 0; i < observations.length; i++) use(all.subarray(i * head.outputs, (i + 1) * head.outputs), i)
+    } finally {
+      tensor.dispose()
+    }
   }
 
   function decide(
@@ -96,12 +104,12 @@ export function mlpPolicy<O, A>(options: MlpOptions<O, A>): Policy<O, A> {
     { draw }: Pick<Head<A>, 'draw'>,
     observations: readonly O[],
     { greedy, generators }: ActContext,
-  ): Decision<A>[] {
+  ): Decision<A>[] | Promise<Decision<A>[]> {
     const decisions: Decision<A>[] = []
-    eachOutput(network, observations, (outputs, i) => {
+    const read = eachOutput(network, observations, (outputs, i) => {
       decisions.push(draw(outputs, actionMask(observations[i]!), greedy ? undefined : generators[i]))
     })
-    return decisions
+    return read ? read.then(() => decisions) : decisions
   }
 
   /** [rows, inputs] */
@@ -115,7 +123,7 @@ export function mlpPolicy<O, A>(options: MlpOptions<O, A>): Policy<O, A> {
     parameters,
     hasValues: value !== undefined,
     act: (observations, context) => decide(policy, head, observations, context),
-    differentiate: (rows, loss) => differentiate(parameters, () => loss(outputs(rows))),
+    differentiate: async (rows, loss) => differentiate(parameters, () => loss(outputs(rows))),
     decisionFor(_, action) {
       const choices = head.choicesFor(action)
       return { action, choices, logProbs: choices.map(() => 0) }
@@ -131,7 +139,7 @@ export function mlpPolicy<O, A>(options: MlpOptions<O, A>): Policy<O, A> {
         act: (observations, context) => decide(network, frozen, observations, context),
         async logProbs({ observations, decisions }) {
           const out = new Float32Array(observations.length * head.choices)
-          eachOutput(network, observations, (outputs, i) => {
+          await eachOutput(network, observations, (outputs, i) => {
             frozen.score(outputs, actionMask(observations[i]!), decisions[i]!, out, i * head.choices)
           })
           return out

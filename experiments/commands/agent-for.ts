@@ -7,6 +7,7 @@ import { didYouMean, type MakeOptions, make, registeredEnvs, specOf } from '../.
 import { Conversation } from '../../envs/spaces/conversation.js'
 import type { EnvSpec } from '../../envs/spec.js'
 import { underTextView } from '../../envs/wrappers/text-view.js'
+import type { BackendName } from '../../tensors/backend.js'
 import { measuringSpecOf } from '../config.js'
 import { UsageError } from '../errors.js'
 import { evaluationEnv } from '../lanes.js'
@@ -29,6 +30,7 @@ export interface NamedAgent extends BuiltInAgent {
  * @param optionsOf  what is laid over the options of that environment
  * @param words      whether it is to be told in words; the agent then plays a text view of it, and need not write
  * @param sampling   how a run's language model completes: what differs from how it is measured in training
+ * @param backend    what a run's policy computes with; as it was trained unless given
  */
 export async function agentFor(
   name: string,
@@ -36,6 +38,7 @@ export async function agentFor(
   optionsOf: (spec: EnvSpec) => MakeOptions = () => ({}),
   words = false,
   sampling: MeasuredSampling = {},
+  backend?: BackendName,
 ): Promise<NamedAgent> {
   const withOptions = (spec: EnvSpec) => {
     const asked = specOf(spec, optionsOf(spec))
@@ -53,7 +56,7 @@ export async function agentFor(
   } else if (/-v\d+$/.test(name) && !isThere(name)) {
     throw noAgentNamed(name)
   }
-  const { policy, path, config, update, memory } = await loadPolicy(name, sampling)
+  const { policy, path, config, update, memory } = await loadPolicy(name, sampling, backend)
   const own = measuringSpecOf(config)
   try {
     if (config.agent.type !== 'language') refuseSampling(name, sampling)

@@ -1,12 +1,28 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
 import type { Json } from '../../envs/spec.js'
+import type { BackendName } from '../../tensors/backend.js'
 import { UsageError } from '../errors.js'
 
 /** An option that may stand several times: each value joins the list. */
 export function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value]
+}
+
+/** As `backendNames`, without what they load: `--help` is to answer at once. */
+const BACKENDS = ['auto', 'wasm', 'cpu', 'webgpu', 'tensorflow'] as const satisfies readonly BackendName[]
+
+/** `--backend`, of a command that makes runs. */
+export function backendOption(): Option {
+  return new Option('--backend <name>', `what tensors are computed with: ${BACKENDS.join(', ')}`)
+}
+
+/** `--backend`, of a command that takes up a run. */
+export function otherBackendOption(): Option {
+  return new Option('--backend <name>', "what a run's tensors are computed with, in place of its own backend").choices(
+    BACKENDS,
+  )
 }
 
 /** A whole number from 0. */

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { collect, positiveNumber } from './arguments.js'
+import { backendOption, collect, positiveNumber } from './arguments.js'
 
 interface CompareFlags {
   readonly seeds: number
@@ -8,6 +8,7 @@ interface CompareFlags {
   readonly episodes?: number
   readonly steps?: number
   readonly jobs?: number
+  readonly backend?: string
   readonly import: readonly string[]
   readonly fresh?: boolean
   readonly report: boolean
@@ -34,7 +35,8 @@ export function compareCommand(): Command {
     .option('--set <field=value>', 'override a field in all of them (repeatable)', collect, [])
     .option('--episodes <n>', 'budget of each run in episodes', positiveNumber)
     .option('--steps <n>', 'budget of each run in environment steps', positiveNumber)
-    .option('--jobs <n>', 'runs at the same time; one a core unless given', positiveNumber)
+    .option('--jobs <n>', 'runs at the same time; one a core, on webgpu one in all, unless given', positiveNumber)
+    .addOption(backendOption())
     .option('--import <file>', 'a module that registers environments of your own (repeatable)', collect, [])
     .option('--fresh', 'begin anew where --out holds runs of the same names')
     .option('--no-report', 'leave report.html out')
@@ -71,6 +73,7 @@ async function compareAction(experiments: readonly string[], flags: CompareFlags
       ? []
       : [{ flag: '--episodes', path: ['budget', 'episodes'], value: flags.episodes }]),
     ...(flags.steps === undefined ? [] : [{ flag: '--steps', path: ['budget', 'steps'], value: flags.steps }]),
+    ...(flags.backend === undefined ? [] : [{ flag: '--backend', path: ['backend'], value: flags.backend }]),
   ]
   const configs = experiments.flatMap((experiment) =>
     Object.hasOwn(presetSets, experiment)

@@ -4,9 +4,17 @@ import type { Episode } from '../../algorithms/episode.js'
 import type { Evaluation } from '../../algorithms/evaluate.js'
 import { mean } from '../../algorithms/statistics.js'
 import type { EnvSpec, Json } from '../../envs/spec.js'
+import type { BackendName } from '../../tensors/backend.js'
 import type { EvaluationFolder } from '../evaluation-folder.js'
 import type { NamedAgent } from './agent-for.js'
-import { collect, environmentOption, positiveNumber, samplingOption, wholeNumber } from './arguments.js'
+import {
+  collect,
+  environmentOption,
+  otherBackendOption,
+  positiveNumber,
+  samplingOption,
+  wholeNumber,
+} from './arguments.js'
 
 interface EvaluateFlags {
   readonly agent?: string
@@ -19,6 +27,7 @@ interface EvaluateFlags {
   readonly option?: Readonly<Record<string, Json>>
   readonly sampling?: Readonly<Record<string, Json>>
   readonly inWords?: boolean
+  readonly backend?: BackendName
   readonly out?: string
   readonly fresh?: boolean
   readonly resume?: boolean
@@ -74,6 +83,7 @@ export function evaluateCommand(): Command {
       '--in-words',
       'tell the environment in words, for agents that write: chess and CartPole, or words of your own',
     )
+    .addOption(otherBackendOption())
     .option(
       '--out <dir>',
       'the folder for completions (default: runs/evaluate-<environment>-<agent>-s<seed>, with -2, -3, … behind it where ' +
@@ -136,7 +146,7 @@ function episodeCount(text: string): number | 'all' {
 
 async function namedAgent(
   target: string,
-  { agent, option = {}, sampling, opponent, samples, inWords }: EvaluateFlags,
+  { agent, option = {}, sampling, opponent, samples, inWords, backend }: EvaluateFlags,
 ): Promise<NamedAgent> {
   const { UsageError } = await import('../errors.js')
   if (opponent !== undefined && samples > 1) {
@@ -152,7 +162,7 @@ async function namedAgent(
   }
   try {
     const [name, env] = agent === undefined ? [target, undefined] : [agent, target]
-    return await agentFor(name, env, optionsOf, inWords, await measuredSampling(sampling))
+    return await agentFor(name, env, optionsOf, inWords, await measuredSampling(sampling), backend)
   } catch (error) {
     throw optionError(error, option)
   }

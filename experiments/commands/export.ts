@@ -1,9 +1,11 @@
 import { Command, Option } from 'commander'
 import type { WeightType } from '../../agents/llm/model-folder.js'
-import { collect } from './arguments.js'
+import type { BackendName } from '../../tensors/backend.js'
+import { collect, otherBackendOption } from './arguments.js'
 
 interface ExportFlags {
   readonly dtype: WeightType
+  readonly backend?: BackendName
   readonly import: readonly string[]
 }
 
@@ -22,6 +24,7 @@ export function exportCommand(): Command {
         .choices(['float32', 'bfloat16', 'float16'])
         .default('float32'),
     )
+    .addOption(otherBackendOption())
     .option('--import <file>', 'a module that registers environments of your own (repeatable)', collect, [])
     .addHelpText(
       'after',
@@ -30,13 +33,13 @@ Examples:
   rxgym export runs/countdown-tiny-s0 models/countdown-tiny
   rxgym export runs/my-rloo-s1@200 models/my-rloo --dtype bfloat16`,
     )
-    .action(async (run: string, folder: string, { dtype, import: modules }: ExportFlags) => {
+    .action(async (run: string, folder: string, { dtype, backend, import: modules }: ExportFlags) => {
       const { importModules } = await import('./arguments.js')
       await importModules(modules)
       const { loadPolicy } = await import('../run.js')
       const { LanguagePolicy } = await import('../../agents/llm/language-policy.js')
       const { UsageError } = await import('../errors.js')
-      const { policy, path, update } = await loadPolicy(run)
+      const { policy, path, update } = await loadPolicy(run, undefined, backend)
       const loaded: unknown = policy
       try {
         if (!(loaded instanceof LanguagePolicy)) throw new UsageError(`${run}: its agent is no language model`)

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
-import { collect, portNumber, positiveNumber, wholeNumber } from './arguments.js'
+import type { BackendName } from '../../tensors/backend.js'
+import { collect, otherBackendOption, portNumber, positiveNumber, wholeNumber } from './arguments.js'
 
 interface PlayFlags {
   readonly agent: readonly string[]
@@ -9,6 +10,7 @@ interface PlayFlags {
   readonly port?: number
   readonly text?: boolean
   readonly inWords?: boolean
+  readonly backend?: BackendName
   readonly import: readonly string[]
 }
 
@@ -36,6 +38,7 @@ the digits act, q ends.`,
     .option('--port <n>', 'chess: where the page is served; a free port unless given', portNumber)
     .option('--text', 'chess: watch an agent in the terminal instead')
     .option('--in-words', 'in the terminal: tell the environment in words to an agent that writes, http:URL#MODEL say')
+    .addOption(otherBackendOption())
     .option('--import <file>', 'a module that registers environments of your own (repeatable)', collect, [])
     .addHelpText(
       'after',
@@ -55,14 +58,18 @@ Examples:
     })
 }
 
-async function playInTerminal(id: string, { agent: names, seed, sample, rate, inWords }: PlayFlags): Promise<void> {
+async function playInTerminal(
+  id: string,
+  { agent: names, seed, sample, rate, inWords, backend }: PlayFlags,
+): Promise<void> {
   const { UsageError } = await import('../errors.js')
   if (names.length > 1) throw new UsageError('--agent: in the terminal one agent is watched, which sits in every seat')
   const { play } = await import('../play/terminal.js')
   const { make } = await import('../../envs/registry.js')
   if (inWords && names.length === 0) throw new UsageError('--in-words is for --agent: you play without words')
   const { agentFor } = await import('./agent-for.js')
-  const named = names[0] === undefined ? undefined : await agentFor(names[0], id, undefined, inWords)
+  const named =
+    names[0] === undefined ? undefined : await agentFor(names[0], id, undefined, inWords, undefined, backend)
   await play({
     env: named ? named.makeEnv('text') : make(id, { render: 'text' }),
     ...(named && { agent: named.agent }),
@@ -72,7 +79,7 @@ async function playInTerminal(id: string, { agent: names, seed, sample, rate, in
   })
 }
 
-async function playInBrowser({ agent: names, seed, sample, port, inWords }: PlayFlags): Promise<void> {
+async function playInBrowser({ agent: names, seed, sample, port, inWords, backend }: PlayFlags): Promise<void> {
   if (inWords) {
     const { UsageError } = await import('../errors.js')
     throw new UsageError('--in-words is for the terminal: add --text')
@@ -83,7 +90,8 @@ async function playInBrowser({ agent: names, seed, sample, port, inWords }: Play
   const { serveChess } = await import('../play/chess-server.js')
   const agents: ReturnType<typeof chessAgent>[] = []
   try {
-    for (const name of names) agents.push(chessAgent(await agentFor(name, CHESS)))
+    for (const name of names)
+      agents.push(chessAgent(await agentFor(name, CHESS, undefined, undefined, undefined, backend)))
     const asked = interruption()
     try {
       const server = await serveChess({ agents, seed, greedy: !sample, ...(port !== undefined && { port }) })

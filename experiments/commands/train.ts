@@ -1,8 +1,8 @@
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
 import type { ExperimentConfig, Override } from '../config.js'
 import type { TrainEvent } from '../events.js'
 import type { RunFolder } from '../run-folder.js'
-import { collect, positiveNumber, wholeNumber } from './arguments.js'
+import { backendOption, collect, positiveNumber, wholeNumber } from './arguments.js'
 
 interface TrainFlags {
   readonly seed?: number
@@ -29,7 +29,7 @@ export function trainCommand(): Command {
     .option('--seed <n>', 'decides everything that is drawn', wholeNumber)
     .option('--episodes <n>', 'budget in episodes, short for --set budget.episodes=N', positiveNumber)
     .option('--set <field=value>', 'override a field: algorithm.gamma=0.9 (repeatable)', collect, [])
-    .addOption(new Option('--backend <name>', 'what tensors are computed with: auto, wasm, cpu, tensorflow'))
+    .addOption(backendOption())
     .option('--out <dir>', 'the run folder; runs/<name>-s<seed> unless given')
     .option('--resume <dir>', 'go on with the run in this folder')
     .option('--import <file>', 'a module that registers environments of your own (repeatable)', collect, [])
@@ -44,6 +44,7 @@ Examples:
   rxgym train cartpole-reinforce --seed 1
   rxgym train cartpole-reinforce --set algorithm.gamma=0.9 --set agent.hidden='[64, 64]' --out runs/gamma-0.9
   rxgym train my-experiment.yaml --import ./my-env.js
+  rxgym train countdown-tiny --backend webgpu
   rxgym train --resume runs/cartpole-reinforce-s1`,
     )
     .action(async (experiment: string | undefined, flags: TrainFlags & { readonly list?: boolean }) => {

@@ -10,7 +10,8 @@ const TYPES = {
 } as const
 
 /** What of cm-chessboard is served: its modules and styles, and of its two sets of men the one whose licence allows it. */
-const BOARD_FILES = /^(?:src\/[\w/-]+\.js|assets\/[\w/-]+\.css|assets\/(?:pieces\/standard|extensions\/\w+\/\w+)\.svg)$/
+export const BOARD_FILES =
+  /^(?:src\/[\w/-]+\.js|assets\/[\w/-]+\.css|assets\/(?:pieces\/standard|extensions\/\w+\/\w+)\.svg)$/
 
 /** A file that the page asks for. */
 export interface StaticFile {

@@ -1,3 +1,5 @@
+import { BackendError } from '../backend-error.js'
+
 /** Bytes of buffers that nobody uses, beside as many as are in use, that are kept to be used again. */
 const LEAST_KEPT = 2 ** 28
 
@@ -7,6 +9,8 @@ const LEAST_KEPT = 2 ** 28
  */
 export class BufferPool {
   readonly #device: GPUDevice
+  readonly #most: number
+  readonly #flush: () => void
   /** By size and use; of each the one that was let go of last is at the end. A map goes through them in the order of their last use. */
   readonly #free = new Map<string, GPUBuffer[]>()
   /** In buffers that are in use. tfjs reads both under these names. */
@@ -15,17 +19,45 @@ export class BufferPool {
   /** The most that were allocated at once since {@link resetPeak}. */
   peak = 0
 
-  constructor(device: GPUDevice) {
+  /**
+   * @param most   bytes that may be allocated at once
+   * @param flush  submits what has been encoded, so that no command names a free buffer any more
+   */
+  constructor(device: GPUDevice, most: number, flush: () => void) {
     this.#device = device
+    this.#most = most
+    this.#flush = flush
   }
 
+  /** @throws BackendError where the memory, or what a single buffer may have, is not enough */
   acquireBuffer(size: number, usage: number, mappedAtCreation = false, reuse = true): GPUBuffer {
     const found = reuse ? this.#free.get(`${size} ${usage}`)?.pop() : undefined
+    if (!found) this.#makeRoom(size)
     const buffer = found ?? this.#device.createBuffer({ size, usage, mappedAtCreation })
-    if (!found) this.numBytesAllocated += size
     this.numBytesUsed += size
     this.peak = Math.max(this.peak, this.numBytesAllocated)
     return buffer
+  }
+
+  #makeRoom(size: number): void {
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.#device.limits
+    const longest = Math.min(maxBufferSize, maxStorageBufferBindingSize)
+    if (size > longest) {
+      throw new BackendError(
+        `webgpu: a tensor of ${gigabytes(size)}, where the adapter allows buffers of ${gigabytes(longest)}. Take a smaller model, or fewer tokens at once (agent.tokensPerPass)`,
+      )
+    }
+    if (this.numBytesUsed + size > this.#most) {
+      throw new BackendError(
+        `webgpu: out of memory: ${gigabytes(size)} more beside the ${gigabytes(this.numBytesUsed)} in use, and the device has ${gigabytes(this.#most)}. ` +
+          'What takes less: agent.checkpointing, fewer tokens at once (agent.tokensPerPass), agent.lora, a smaller model',
+      )
+    }
+    if (this.numBytesAllocated + size > this.#most) {
+      this.#flush()
+      this.clear()
+    }
+    this.numBytesAllocated += size
   }
 
   releaseBuffer(buffer: GPUBuffer, reuse = true): void {
@@ -44,7 +76,7 @@ export class BufferPool {
   /** Frees what has not been used for longest, where more is kept than is used. Only while no command that is not submitted yet
    *  may name a free buffer. */
   trim(): void {
-    const most = this.numBytesUsed + Math.max(LEAST_KEPT, this.numBytesUsed)
+    const most = Math.min(this.#most, this.numBytesUsed + Math.max(LEAST_KEPT, this.numBytesUsed))
     for (const [key, buffers] of this.#free) {
       while (this.numBytesAllocated > most && buffers.length > 0) this.#destroy(buffers.shift()!)
       if (buffers.length === 0) this.#free.delete(key)
@@ -70,4 +102,8 @@ export class BufferPool {
     this.numBytesAllocated -= buffer.size
     buffer.destroy()
   }
+}
+
+function gigabytes(bytes: number): string {
+  return bytes < 2 ** 30 / 100 ? `${(bytes / 2 ** 20).toFixed(2)} MiB` : `${(bytes / 2 ** 30).toFixed(2)} GiB`
 }

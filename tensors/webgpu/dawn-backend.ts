@@ -3,6 +3,7 @@ import { BackendError } from '../backend-error.js'
 import type * as tf from '../tf.js'
 import { BufferPool } from './buffer-pool.js'
 import type { GpuDevice } from './device.js'
+import { deviceMemory } from './device-memory.js'
 
 /** What of tfjs's backend is used here and is in no published type: how it batches commands, and where tensors are. */
 interface Internals {
@@ -55,7 +56,8 @@ export class DawnBackend extends WebGPUBackend {
     this.gpu = gpu
     // The fields are there in this version, which is pinned; their types are not published.
     this.#internals = this as unknown as Internals
-    this.pool = new BufferPool(gpu.device)
+    const memory = deviceMemory(gpu.adapter.info) ?? Number.POSITIVE_INFINITY
+    this.pool = new BufferPool(gpu.device, memory, () => this.flush())
     this.#internals.bufferManager = this.pool
     this.#internals.commandQueueOwnedIds = { add() {}, has: () => false }
     gpu.device.lost.then(({ reason, message }) => {
@@ -63,7 +65,9 @@ export class DawnBackend extends WebGPUBackend {
     })
     gpu.device.addEventListener('uncapturederror', (event) => {
       event.preventDefault()
-      this.#failure ??= `the device refused a command (${event.error.message.split('\n')[0]})`
+      const what =
+        event.error instanceof GPUOutOfMemoryError ? 'the device has no memory left' : 'the device refused a command'
+      this.#failure ??= `${what} (${event.error.message.split('\n')[0]})`
     })
   }
 
@@ -106,7 +110,12 @@ export class DawnBackend extends WebGPUBackend {
     pass.setPipeline(pipeline)
     pass.setBindGroup(0, bindings)
     pass.dispatchWorkgroups(...workgroups)
-    if (++internals.dispatchCountInPass >= DISPATCHES_AT_ONCE) this.flush()
+    internals.dispatchCountInPass++
+  }
+
+  /** Submits what has been encoded, if that is enough to be worth it. */
+  flushIfMany(): void {
+    if (this.#internals.dispatchCountInPass >= DISPATCHES_AT_ONCE) this.flush()
   }
 
   /** Submits what has been encoded. */
@@ -130,6 +139,26 @@ export class DawnBackend extends WebGPUBackend {
     this.pool.trim()
   }
 
+  /**
+   * Submits what has been encoded, and reads the beginning of a buffer as it is behind that.
+   * @throws BackendError if the device was lost or refused a command
+   */
+  async readBack(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+    const internals = this.#internals
+    const staging = this.pool.acquireBuffer(bytes, GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ)
+    internals.ensureCommandEncoderReady()
+    internals.endComputePassEncoder()
+    internals.commandEncoder!.copyBufferToBuffer(buffer, 0, staging, 0, bytes)
+    this.flush()
+    return this.#checked(async () => {
+      await staging.mapAsync(GPUMapMode.READ)
+      const values = staging.getMappedRange().slice(0)
+      staging.unmap()
+      this.pool.releaseBuffer(staging)
+      return values
+    })
+  }
+
   /** Waits until the device has done all that was submitted.
    *  @throws BackendError if the device was lost or refused a command */
   async done(): Promise<void> {
@@ -144,10 +173,14 @@ export class DawnBackend extends WebGPUBackend {
   }
 
   override async read(dataId: object): Promise<tf.backend_util.TypedArray> {
+    return this.#checked(async () => (await super.read(dataId)) as tf.backend_util.TypedArray)
+  }
+
+  async #checked<T>(read: () => Promise<T>): Promise<T> {
     try {
-      const values = await super.read(dataId)
+      const values = await read()
       this.check()
-      return values as tf.backend_util.TypedArray
+      return values
     } catch (error) {
       // A promise of a lost device may be kept before the one that tells of the loss.
       await new Promise((resolve) => setImmediate(resolve))

@@ -57,16 +57,21 @@ export class Plan implements Encoder {
     if (!call[3].includes(0)) this.#dispatches.push(this.#gpu.prepare(...call))
   }
 
-  /** Encodes all of it behind what was asked for before. */
+  /** Encodes all of it behind what was asked for before, in one piece. */
   encode(): void {
     for (const dispatch of this.#dispatches) this.#gpu.backend.encode(dispatch)
   }
 }
 
+interface Compiled {
+  readonly pipeline: GPUComputePipeline
+  readonly layout: GPUBindGroupLayout
+}
+
 /** The kernels' side of a `webgpu` backend. */
 export class Gpu implements Encoder {
   readonly backend: DawnBackend
-  readonly #pipelines = new Map<Kernel, GPUComputePipeline>()
+  readonly #pipelines = new Map<Kernel, Compiled>()
 
   constructor(backend: DawnBackend) {
     this.backend = backend
@@ -105,41 +110,44 @@ export class Gpu implements Encoder {
 
   run<P extends string, B extends string>(...[kernel, buffers, params, workgroups]: Call<P, B>): void {
     if (workgroups.includes(0)) return
-    const pipeline = this.#pipeline(kernel)
+    const compiled = this.#compiled(kernel)
+    // First, as bringing tensors to the device may submit, and the place for the numbers is kept until then.
+    const entries = this.#entries(kernel, buffers)
     const fields = Object.keys(kernel.params).length
-    const place = fields > 0 ? this.backend.params(fields * 4) : undefined
-    if (place) writeParams(kernel, params, place.view)
-    const bindings = this.#bindGroup(pipeline, kernel, buffers, place?.binding)
-    this.backend.encode({ pipeline, bindings, workgroups: this.#spread(workgroups) })
+    if (fields > 0) {
+      const { binding, view } = this.backend.params(fields * 4)
+      writeParams(kernel, params, view)
+      entries.push({ binding: entries.length, resource: binding })
+    }
+    this.backend.encode(this.#dispatch(compiled, entries, workgroups))
+    this.backend.flushIfMany()
   }
 
   /** What {@link run} does, made once to be encoded again and again. */
   prepare<P extends string, B extends string>(...[kernel, buffers, params, workgroups]: Call<P, B>): Dispatch {
-    const pipeline = this.#pipeline(kernel)
+    const entries = this.#entries(kernel, buffers)
     const fields = Object.keys(kernel.params).length
-    let buffer: GPUBuffer | undefined
     if (fields > 0) {
       const size = Math.ceil(fields / 4) * 16
-      buffer = this.backend.device.createBuffer({ size, usage: GPUBufferUsage.UNIFORM, mappedAtCreation: true })
+      const buffer = this.backend.device.createBuffer({ size, usage: GPUBufferUsage.UNIFORM, mappedAtCreation: true })
       writeParams(kernel, params, new DataView(buffer.getMappedRange()))
       buffer.unmap()
+      entries.push({ binding: entries.length, resource: { buffer } })
     }
-    const bindings = this.#bindGroup(pipeline, kernel, buffers, buffer && { buffer })
-    return { pipeline, bindings, workgroups: this.#spread(workgroups) }
+    return this.#dispatch(this.#compiled(kernel), entries, workgroups)
   }
 
-  #bindGroup(
-    pipeline: GPUComputePipeline,
-    kernel: Kernel,
-    buffers: Readonly<Record<string, Bound>>,
-    params: GPUBufferBinding | undefined,
-  ): GPUBindGroup {
+  #entries(kernel: Kernel, buffers: Readonly<Record<string, Bound>>): GPUBindGroupEntry[] {
     const entries: GPUBindGroupEntry[] = []
     for (const name in kernel.buffers) {
       entries.push({ binding: entries.length, resource: this.#resource(buffers[name]!) })
     }
-    if (params) entries.push({ binding: entries.length, resource: params })
-    return this.backend.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries })
+    return entries
+  }
+
+  #dispatch({ pipeline, layout }: Compiled, entries: GPUBindGroupEntry[], workgroups: Workgroups): Dispatch {
+    const bindings = this.backend.device.createBindGroup({ layout, entries })
+    return { pipeline, bindings, workgroups: this.#spread(workgroups) }
   }
 
   #spread([x, y = 1, z = 1]: Workgroups): [number, number, number] {
@@ -151,18 +159,16 @@ export class Gpu implements Encoder {
     return [columns, Math.ceil(x / columns), 1]
   }
 
-  #pipeline(kernel: Kernel): GPUComputePipeline {
-    let pipeline = this.#pipelines.get(kernel)
-    if (!pipeline) {
+  #compiled(kernel: Kernel): Compiled {
+    let compiled = this.#pipelines.get(kernel)
+    if (!compiled) {
       const module = this.backend.device.createShaderModule({ label: kernel.name, code: shaderOf(kernel) })
-      pipeline = this.backend.device.createComputePipeline({
-        label: kernel.name,
-        layout: 'auto',
-        compute: { module, entryPoint: 'main' },
-      })
-      this.#pipelines.set(kernel, pipeline)
+      const compute = { module, entryPoint: 'main' }
+      const pipeline = this.backend.device.createComputePipeline({ label: kernel.name, layout: 'auto', compute })
+      compiled = { pipeline, layout: pipeline.getBindGroupLayout(0) }
+      this.#pipelines.set(kernel, compiled)
     }
-    return pipeline
+    return compiled
   }
 
   #resource(bound: Bound): GPUBindingResource {

@@ -1,18 +1,12 @@
 import type { RmsNorm, RmsNormGradient } from '../rms-norm.js'
 import type * as tf from '../tf.js'
 import { columnSums } from './column-sums.js'
-import { ARGUMENTS, type Gpu, kernel, WORKGROUP_INDEX } from './kernels.js'
+import { ARGUMENTS, type Bound, type Encoder, type Gpu, kernel, WORKGROUP_INDEX } from './kernels.js'
 import { workgroupSum } from './reduce.js'
 
 const SIZE = 64
 
-const forward = kernel({
-  name: 'rms-norm',
-  params: { rows: 'u32', features: 'u32', epsilon: 'f32' },
-  buffers: { x: 'array<f32>', weight: 'array<f32>', y: 'array<f32>', inverses: 'array<f32>' },
-  writes: ['y', 'inverses'],
-  workgroup: [SIZE],
-  code: `${workgroupSum('sum', SIZE)}
+const normalise = `${workgroupSum('sum', SIZE)}
 fn main(${ARGUMENTS}) {
   let row = ${WORKGROUP_INDEX};
   if (row >= params.rows) { return; }
@@ -20,7 +14,15 @@ fn main(${ARGUMENTS}) {
   var squares = 0.0;
   for (var i = local; i < params.features; i += ${SIZE}u) { squares += x[start + i] * x[start + i]; }
   let inverse = inverseSqrt(sum(squares, local) / f32(params.features) + params.epsilon);
-  for (var i = local; i < params.features; i += ${SIZE}u) { y[start + i] = x[start + i] * inverse * weight[i]; }
+  for (var i = local; i < params.features; i += ${SIZE}u) { y[start + i] = x[start + i] * inverse * weight[i]; }`
+
+const forward = kernel({
+  name: 'rms-norm',
+  params: { rows: 'u32', features: 'u32', epsilon: 'f32' },
+  buffers: { x: 'array<f32>', weight: 'array<f32>', y: 'array<f32>', inverses: 'array<f32>' },
+  writes: ['y', 'inverses'],
+  workgroup: [SIZE],
+  code: `${normalise}
   if (local == 0u) { inverses[row] = inverse; }
 }`,
 })
@@ -31,6 +33,28 @@ export function rmsNorm(gpu: Gpu, x: tf.Tensor2D, weight: tf.Tensor1D, epsilon: 
   const inverse = gpu.output<tf.Rank.R2>([rows, 1])
   gpu.run(forward, { x, weight, y, inverses: inverse }, { rows, features, epsilon }, [rows])
   return { y, inverse }
+}
+
+const forwardOnly = kernel({
+  name: 'rms-norm-only',
+  params: { rows: 'u32', features: 'u32', epsilon: 'f32' },
+  buffers: { x: 'array<f32>', weight: 'array<f32>', y: 'array<f32>' },
+  writes: ['y'],
+  workgroup: [SIZE],
+  code: `${normalise}
+}`,
+})
+
+/** The norm of `rows` rows, without what its gradient needs. */
+export function rmsNormInto(
+  encoder: Encoder,
+  x: Bound,
+  weight: tf.Tensor1D,
+  y: Bound,
+  epsilon: number,
+  rows: number,
+): void {
+  encoder.run(forwardOnly, { x, weight, y }, { rows, features: weight.size, epsilon }, [rows])
 }
 
 /** Rows that one workgroup goes through, so that their part of the weight's gradient is added without others. */

@@ -24,8 +24,8 @@ export function tinyPolicy({ valueNetwork = false } = {}): TinyPolicy {
 export function watched(policy: TinyPolicy): { policy: TinyPolicy; gradients: Record<string, number[]>[] } {
   const gradients: Record<string, number[]>[] = []
   const { differentiate } = policy
-  policy.differentiate = (rows, loss) => {
-    const result = differentiate(rows, loss)
+  policy.differentiate = async (rows, loss) => {
+    const result = await differentiate(rows, loss)
     const read = Object.entries(result.gradients).map(([name, gradient]) => [name, Array.from(gradient.dataSync())])
     gradients.push(Object.fromEntries(read))
     return result

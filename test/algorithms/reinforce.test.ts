@@ -87,7 +87,7 @@ describe('reinforce', () => {
     const learner = reinforce({ baseline: 'moving-average', gamma: 1, averageDecay: 0.5 }).start(inner)
     await learner.update([episodeOf(inner, 0, 0, [1], [0], [4])])
     await learner.update([episodeOf(inner, 1, 1, [1], [0], [8])])
-    expect(learner.state().values).toMatchObject({ average: 6, updates: 2, steps: 2 })
+    expect((await learner.state()).values).toMatchObject({ average: 6, updates: 2, steps: 2 })
   })
 
   it('a loss that is NaN is an error that leaves the parameters and the tensors as they were', async () => {
@@ -98,7 +98,7 @@ describe('reinforce', () => {
     await expect(update).rejects.toThrow(NonFiniteError)
     await expect(update).rejects.toThrow('the loss is NaN: nothing was updated')
     expect(Object.values(inner.parameters).map((v) => Array.from(v.dataSync()))).toEqual(before)
-    expect(learner.state().values.updates).toBe(0)
+    expect((await learner.state()).values.updates).toBe(0)
     expect(tf.memory().numTensors).toBe(tensors)
   })
 

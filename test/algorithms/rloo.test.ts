@@ -76,7 +76,7 @@ describe('rloo', () => {
     expect(Object.keys(metrics)).toEqual(['reward', 'reward_std', 'frac_reward_zero_std', 'kl', 'learning_rate'])
     expect(metrics.reward).toBe(2.25)
     expect(parametersOf(inner)).toEqual(before)
-    expect(learner.state().values).toEqual({ steps: 1, updates: 2 })
+    expect((await learner.state()).values).toEqual({ steps: 1, updates: 2 })
     learner.close()
   })
 
@@ -110,7 +110,7 @@ describe('rloo', () => {
     const learner = rloo({ group: 2, ratio: 'token', epochs: 8, learningRate: 0.3 }).start(inner)
     const metrics = await learner.update(batch())
     expect(metrics['clip_ratio/region_mean']).toBeGreaterThan(0)
-    expect(learner.state().values).toMatchObject({ steps: 8, updates: 1 })
+    expect((await learner.state()).values).toMatchObject({ steps: 8, updates: 1 })
   })
 
   it('an update that fails in a later epoch is taken back whole', async () => {
@@ -122,11 +122,11 @@ describe('rloo', () => {
     }
     const learner = rloo({ group: 2, ratio: 'sequence', epochs: 3 }).start(inner)
     const before = parametersOf(inner)
-    const state = learner.state()
+    const state = await learner.state()
     const tensors = tf.memory().numTensors
     await expect(learner.update(batch())).rejects.toThrow(NonFiniteError)
     expect(parametersOf(inner)).toEqual(before)
-    expect(learner.state()).toEqual(state)
+    expect(await learner.state()).toEqual(state)
     expect(tf.memory().numTensors).toBe(tensors)
   })
 

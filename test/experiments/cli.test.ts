@@ -108,7 +108,10 @@ describe('bad input ends with 2 and one message that tells the way out', () => {
     [['train', 'cartpole-reinforc'], 'unknown preset "cartpole-reinforc". Did you mean "cartpole-reinforce"?'],
     [['train', 'no.yaml'], 'no.yaml: no such file or directory (ENOENT)'],
     [['train', ...short, '--set', 'algorithm.gama=1'], '--set algorithm.gama: unknown key. Did you mean "gamma"?'],
-    [['train', ...short, '--backend', 'wasn'], '--backend: expected one of auto, wasm, cpu, tensorflow, got "wasn"'],
+    [
+      ['train', ...short, '--backend', 'wasn'],
+      '--backend: expected one of auto, wasm, cpu, webgpu, tensorflow, got "wasn"',
+    ],
     [
       ['train', 'cartpole-reinforce', '--set', 'budget.episodes=-1'],
       '--set budget.episodes: must be more than 0, got -1',

@@ -1,7 +1,10 @@
-import { beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Adam, type AdamOptions } from '../../tensors/adam.js'
 import { useBackend } from '../../tensors/backend.js'
 import * as tf from '../../tensors/tf.js'
+import { backends, expectAgreement, normal, normals } from './agreement.js'
+
+afterAll(() => useBackend('wasm'))
 
 const rates = [0.1, 0.1, 0.05, 0.02]
 
@@ -59,8 +62,8 @@ function expectClose(actual: ArrayLike<number>, expected: readonly number[]): vo
   })
 }
 
-describe('Adam', () => {
-  beforeAll(() => useBackend('wasm'))
+describe.each(backends)('Adam on %s', (backend) => {
+  beforeAll(() => useBackend(backend))
 
   it.each(torch)("with %s goes PyTorch's way", async (_, options, a, b) => {
     const parameters = start()
@@ -79,20 +82,32 @@ describe('Adam', () => {
     for (const t of [0, 1, 2]) await adam.step(gradients(t), 0.1)
     const again = { a: tf.variable(whole.a.clone()), b: tf.variable(whole.b.clone()) }
     const resumed = new Adam(again)
-    resumed.restore(adam.state())
+    resumed.restore(await adam.state())
     await adam.step(gradients(3), 0.1)
     await resumed.step(gradients(3), 0.1)
     expect(await again.a.data()).toEqual(await whole.a.data())
-    expect(resumed.state()).toEqual(adam.state())
+    expect(await resumed.state()).toEqual(await adam.state())
+  })
+
+  it('has a state that is of the moment it was asked for', async () => {
+    const adam = new Adam(start())
+    await adam.step(gradients(0), 0.1)
+    const asked = adam.state()
+    const before = await adam.state()
+    const asking = adam.state()
+    await adam.step(gradients(1), 0.1)
+    expect(await asked).toEqual(before)
+    expect(await asking).toEqual(before)
+    expect(await adam.state()).not.toEqual(before)
   })
 
   it('changes nothing for a gradient that is not finite, and says its norm', async () => {
     const parameters = start()
     const adam = new Adam(parameters)
-    const before = adam.state()
+    const before = await adam.state()
     expect(await adam.step({ ...gradients(0), b: tf.tensor1d([0, Number.NaN, 0]) }, 0.1)).toBeNaN()
     expect(Array.from(await parameters.a.data())).toEqual([1, -2, 0.5, 3])
-    expect(adam.state()).toEqual(before)
+    expect(await adam.state()).toEqual(before)
   })
 
   it('leaves a parameter without a gradient alone', async () => {
@@ -113,9 +128,54 @@ describe('Adam', () => {
     expect(tf.memory().numTensors).toBe(before)
   })
 
-  it("refuses another network's state", () => {
+  it("refuses another network's state", async () => {
     const adam = new Adam(start())
-    const { tensors } = new Adam({ a: tf.variable(tf.zeros([3])) }).state()
+    const { tensors } = await new Adam({ a: tf.variable(tf.zeros([3])) }).state()
     expect(() => adam.restore({ steps: 1, tensors })).toThrow('m/a')
+  })
+
+  it('goes the same way as in main memory', async () => {
+    const options = { weightDecay: 0.1, maxGradientNorm: 2 }
+    const shapes: Record<string, number[]> = { matrix: [130, 260], row: [77], scalar: [] }
+    const way = async (on: typeof backend) => {
+      await useBackend(on)
+      const parameters = Object.fromEntries(
+        Object.entries(shapes).map(([name, shape], i) => [name, tf.variable(normals(i, shape))]),
+      )
+      const adam = new Adam(parameters, options)
+      const norms: number[] = []
+      for (let t = 0; t < 5; t++) {
+        const gradients = Object.entries(shapes).map(([name, shape], i) => [name, normals(10 * t + i, shape, 0.02 * t)])
+        norms.push(await adam.step(Object.fromEntries(gradients), 0.01))
+      }
+      const numbers: Record<string, Float32Array> = { norms: Float32Array.from(norms) }
+      for (const [name, variable] of Object.entries(parameters)) numbers[name] = (await variable.data()) as Float32Array
+      const { tensors, steps } = await adam.state()
+      expect(steps).toBe(5)
+      for (const [name, { data }] of Object.entries(tensors)) numbers[name] = data
+      tf.dispose(parameters)
+      return numbers
+    }
+    const expected = await way('cpu')
+    expect(expected.norms!.some((norm) => norm < 2)).toBe(true)
+    expect(expected.norms!.some((norm) => norm > 2)).toBe(true)
+    expectAgreement(await way(backend), expected)
+    await useBackend(backend)
+  })
+
+  it('leaves clones of a parameter as they were', async () => {
+    const parameters = start()
+    const clone = parameters.a.clone()
+    await new Adam(parameters).step(gradients(0), 0.1)
+    expect(Array.from(await clone.data())).toEqual([1, -2, 0.5, 3])
+    expect(Array.from(await parameters.a.data())).not.toEqual([1, -2, 0.5, 3])
+  })
+
+  it('takes the norm of all gradients, of numbers that are not of parameters too', async () => {
+    const parameters = start()
+    const values = normal(5, 100_000)
+    const norm = await new Adam(parameters).step({ other: tf.tensor1d(values), b: tf.tensor1d([3, 0, 4]) }, 0.1)
+    const squares = values.reduce((sum, value) => sum + value * value, 25)
+    expect(norm / Math.sqrt(squares)).toBeCloseTo(1, 5)
   })
 })

@@ -67,13 +67,13 @@ const actionsOf = ({ actionMask }: ChessObservation) => [...actionMask.keys()].f
 const taking = (action: number): ChessDecision => ({ action, choices: [action], logProbs: [0] })
 
 /** What learning makes of recorded decisions. */
-function outputsOf(
+async function outputsOf(
   policy: Policy<ChessObservation, number>,
   observations: readonly ChessObservation[],
   decisions: readonly ChessDecision[],
 ) {
   const read: Record<string, number[]> = {}
-  const { loss, gradients } = policy.differentiate({ observations, decisions }, (outputs) => {
+  const { loss, gradients } = await policy.differentiate({ observations, decisions }, (outputs) => {
     for (const [name, tensor] of Object.entries(outputs)) read[name] = Array.from(tensor.dataSync())
     return tf.sum(outputs.logProbs)
   })
@@ -93,14 +93,14 @@ beforeAll(() => useBackend('wasm'))
 describe.each([13, 111] as const)('chessPolicy of %d planes', (planes) => {
   const observations = positions(planes, 64)
 
-  it('acts and learns by the same probabilities, to 1e-5', () => {
+  it('acts and learns by the same probabilities, to 1e-5', async () => {
     const policy = shakenPolicy(planes)
     const decisions = act(policy, observations)
     decisions.forEach(({ action, choices }, i) => {
       expect(observations[i]!.actionMask[action]).toBe(1)
       expect(choices).toEqual([action])
     })
-    const { logProbs } = outputsOf(policy, observations, decisions)
+    const { logProbs } = await outputsOf(policy, observations, decisions)
     expectClose(
       logProbs,
       decisions.map((decision) => decision.logProbs[0]!),
@@ -111,7 +111,7 @@ describe.each([13, 111] as const)('chessPolicy of %d planes', (planes) => {
   it('gives exactly the legal moves probabilities, which sum to 1 and have the entropy it tells', async () => {
     const policy = shakenPolicy(planes)
     const frozen = policy.freeze()
-    const entropies = outputsOf(policy, observations, act(policy, observations)).entropies
+    const entropies = (await outputsOf(policy, observations, act(policy, observations))).entropies
     for (const [i, observation] of observations.entries()) {
       const decisions = actionsOf(observation).map(taking)
       const rows = { observations: decisions.map(() => observation), decisions }
@@ -250,7 +250,7 @@ describe("chessPolicy's gradient", () => {
     const policy = shakenPolicy(planes, { valueHead })
     expect(policy.hasValues).toBe(valueHead)
     const decisions = act(policy, observations)
-    const { loss, gradients } = policy.differentiate({ observations, decisions }, lossOf)
+    const { loss, gradients } = await policy.differentiate({ observations, decisions }, lossOf)
     const { value, grads } = tf.variableGrads(
       () => lossOf(plainly(policy.parameters, observations, decisions, valueHead)),
       Object.values(policy.parameters),
@@ -264,7 +264,7 @@ describe("chessPolicy's gradient", () => {
     }
     // The other backend multiplies and adds in another order.
     await useBackend('wasm')
-    const wasm = policy.differentiate({ observations, decisions }, lossOf)
+    const wasm = await policy.differentiate({ observations, decisions }, lossOf)
     for (const name of Object.keys(gradients)) {
       expectClose(await wasm.gradients[name]!.data(), await gradients[name]!.data())
     }
@@ -277,20 +277,20 @@ describe("chessPolicy's gradient", () => {
     const policy = shakenPolicy(13, { valueHead: true })
     const decisions = act(policy, observations)
     const differentiate = () => policy.differentiate({ observations, decisions }, lossOf)
-    const { gradients } = differentiate()
+    const { gradients } = await differentiate()
     for (const [name, variable] of Object.entries(policy.parameters)) {
       const start = Float32Array.from(variable.dataSync() as Float32Array)
       const gradient = gradients[name]!.dataSync() as Float32Array
       const norm = Math.hypot(...gradient)
-      const at = (h: number) => {
+      const at = async (h: number) => {
         assign(
           variable,
           start.map((x, i) => x + (h * gradient[i]!) / norm),
         )
-        return differentiate().loss.dataSync()[0]!
+        return (await differentiate()).loss.dataSync()[0]!
       }
       const h = 5e-4
-      expect((at(h) - at(-h)) / (2 * h) / norm, name).toBeCloseTo(1, 2)
+      expect(((await at(h)) - (await at(-h))) / (2 * h) / norm, name).toBeCloseTo(1, 2)
       assign(variable, start)
     }
     policy.close()
@@ -358,35 +358,35 @@ describe('chessPolicy refuses', () => {
     )
   })
 
-  it('observations of other planes than its own, to act on and to learn from', () => {
+  it('observations of other planes than its own, to act on and to learn from', async () => {
     const policy = shakenPolicy(111)
     const observations = positions(13, 1)
     const message = 'chessPolicy: this one sees 111 planes; it was shown 13. Make the environment with planes: 111'
     expect(() => act(policy, observations)).toThrow(message)
     const rows = { observations, decisions: [taking(actionsOf(observations[0]!)[0]!)] }
-    expect(() => policy.differentiate(rows, ({ logProbs }) => tf.sum(logProbs))).toThrow(message)
+    await expect(policy.differentiate(rows, ({ logProbs }) => tf.sum(logProbs))).rejects.toThrow(message)
     expect(() => act(policy, [new Float32Array(4) as never])).toThrow('chessPolicy plays Chess-v1')
     policy.close()
   })
 
-  it('recorded decisions that were not legal', () => {
+  it('recorded decisions that were not legal', async () => {
     const policy = shakenPolicy(13)
     const observations = positions(13, 2)
     const illegal = observations[1]!.actionMask.indexOf(0)
     const decisions = [...act(policy, observations.slice(0, 1)), taking(illegal)]
-    const scored = () => policy.differentiate({ observations, decisions }, ({ logProbs }) => tf.sum(logProbs))
-    expect(scored).toThrow(`action ${illegal} of row 1 is not legal in its observation`)
+    const scored = policy.differentiate({ observations, decisions }, ({ logProbs }) => tf.sum(logProbs))
+    await expect(scored).rejects.toThrow(`action ${illegal} of row 1 is not legal in its observation`)
     policy.close()
   })
 
-  it('weights that are not numbers, to act by; what learning makes of them is no number', () => {
+  it('weights that are not numbers, to act by; what learning makes of them is no number', async () => {
     const policy = shakenPolicy(13)
     const observations = positions(13, 2)
     const decisions = act(policy, observations)
     shake(policy, Number.NaN)
     expect(() => act(policy, observations)).toThrow('not finite')
     expect(() => act(policy, observations, { greedy: true })).toThrow('not finite')
-    expect(outputsOf(policy, observations, decisions).logProbs).toEqual([Number.NaN, Number.NaN])
+    expect((await outputsOf(policy, observations, decisions)).logProbs).toEqual([Number.NaN, Number.NaN])
     policy.close()
   })
 })

@@ -16,7 +16,7 @@ import type { Differentiated, PolicyOutputs } from '../../../agents/policy.js'
 import { leaveOneOut } from '../../../algorithms/advantages.js'
 import { k3Loss, klPerSequence, policyGradientLoss } from '../../../algorithms/rloo.js'
 import { Adam } from '../../../tensors/adam.js'
-import { useBackend } from '../../../tensors/backend.js'
+import { type BackendName, useBackend } from '../../../tensors/backend.js'
 import * as tf from '../../../tensors/tf.js'
 import { tokenScores } from '../../../tensors/token-scores.js'
 import { describeGolden, golden } from '../../golden/golden.js'
@@ -132,19 +132,29 @@ const expectLoss = (loss: number, expected: number) => expectClose([loss], [expe
 const expectNorm = (norm: number, expected: number) => expectClose([norm], [expected], 0, 1e-3)
 const sum = (numbers: Iterable<number>) => Array.from(numbers).reduce((total, each) => total + each, 0)
 
-function normOf(tensors: Iterable<tf.Tensor>): number {
-  const squares = Array.from(tensors, (tensor) => sum((tensor.dataSync() as Float32Array).map((x) => x * x)))
-  return Math.sqrt(sum(squares))
+async function normOf(tensors: Iterable<tf.Tensor>): Promise<number> {
+  const numbers = (await Promise.all(Array.from(tensors, (tensor) => tensor.data()))) as Float32Array[]
+  return Math.sqrt(sum(numbers.map((own) => sum(own.map((x) => x * x)))))
 }
 
 /** The mean over all completion tokens. */
 const crossEntropy = ({ logProbs }: PolicyOutputs): tf.Scalar => tf.neg(tf.mean(logProbs))
 
-describe.each([
-  { computes: 'wasm with kernels', backend: 'wasm', wanted: true },
-  { computes: "wasm with tfjs's operations", backend: 'wasm', wanted: false },
-  { computes: 'cpu', backend: 'cpu', wanted: false },
-] as const)('on $computes', ({ backend, wanted }) => {
+interface Computing {
+  readonly computes: string
+  readonly backend: BackendName
+  readonly wanted: boolean
+}
+
+const here: readonly Computing[] = process.env.RXGYM_TEST_WEBGPU
+  ? [{ computes: 'webgpu', backend: 'webgpu', wanted: false }]
+  : [
+      { computes: 'wasm with kernels', backend: 'wasm', wanted: true },
+      { computes: "wasm with tfjs's operations", backend: 'wasm', wanted: false },
+      { computes: 'cpu', backend: 'cpu', wanted: false },
+    ]
+
+describe.each(here)('on $computes', ({ backend, wanted }) => {
   beforeAll(async () => {
     kernels.wanted = wanted
     await useBackend(backend)
@@ -180,8 +190,9 @@ function suite(name: string): void {
   ) => differentiateSequences(model.config, model.weights, sequences, loss, settings)
 
   /** The loss and the norm of all gradients, which are disposed of. */
-  const read = ({ loss, gradients }: Differentiated) => {
-    const found = { loss: loss.dataSync()[0]!, norm: normOf(Object.values(gradients)) }
+  const read = async (differentiated: Promise<Differentiated>) => {
+    const { loss, gradients } = await differentiated
+    const found = { loss: (await loss.data())[0]!, norm: await normOf(Object.values(gradients)) }
     tf.dispose([loss, gradients as Record<string, tf.Tensor>])
     return found
   }
@@ -198,8 +209,8 @@ function suite(name: string): void {
     })
     const losses: number[] = []
     for (let step = 0; step < 5; step++) {
-      const { loss, gradients } = differentiated(cases.sft.examples, crossEntropy)
-      losses.push(loss.dataSync()[0]!)
+      const { loss, gradients } = await differentiated(cases.sft.examples, crossEntropy)
+      losses.push((await loss.data())[0]!)
       loss.dispose()
       await adam.step(gradients, lr)
     }
@@ -230,8 +241,8 @@ function suite(name: string): void {
     const next = Int32Array.from(sequences.flatMap((ids) => ids.slice(1)))
     const hidden = tf.tidy(() => tf.gather(trace.hidden, tf.tensor1d(rows, 'int32')) as tf.Tensor2D)
     const scored = tokenScores(hidden, head, next)
-    expectClose(scored.logProbs.dataSync(), token_logprobs.flat(), 1e-4)
-    tf.dispose([hidden, scored.logProbs, scored.entropies])
+    expectClose(await scored.logProbs.data(), token_logprobs.flat(), 1e-4)
+    tf.dispose([hidden, scored.logProbs, scored.entropies, scored.logSums ?? []])
     trace.dispose()
 
     const right = await model.tokenLogProbs(
@@ -261,24 +272,24 @@ function suite(name: string): void {
     ['with every block worked out again', { checkpointing: true }],
     ['sequence by sequence', { tokensPerPass: 1 }],
     ['sequence by sequence, every block worked out again', { tokensPerPass: 1, checkpointing: true }],
-  ])('in the cross-entropy and its gradients, %s', (_, settings) => {
+  ])('in the cross-entropy and its gradients, %s', async (_, settings) => {
     const { examples, loss: expected, grad_norms, grad_first_4, global_grad_norm } = cases.sft
-    const { loss, gradients } = differentiated(examples, crossEntropy, settings)
-    expectLoss(loss.dataSync()[0]!, expected)
+    const { loss, gradients } = await differentiated(examples, crossEntropy, settings)
+    expectLoss((await loss.data())[0]!, expected)
     expect(Object.keys(gradients).sort()).toEqual(Object.keys(grad_norms).sort())
-    for (const [name, norm] of Object.entries(grad_norms)) expectNorm(normOf([gradients[name]!]), norm)
+    for (const [name, norm] of Object.entries(grad_norms)) expectNorm(await normOf([gradients[name]!]), norm)
     for (const [name, first4] of Object.entries(grad_first_4)) {
       // Single numbers are as exact as the gradient they stand in: float32 has 1e-7 of its sums.
-      expectClose(gradients[name]!.dataSync().slice(0, 4), first4, 1e-6, 1e-3)
+      expectClose((await gradients[name]!.data()).slice(0, 4), first4, 1e-6, 1e-3)
     }
-    expectNorm(normOf(Object.values(gradients)), global_grad_norm)
+    expectNorm(await normOf(Object.values(gradients)), global_grad_norm)
     tf.dispose([loss, gradients as Record<string, tf.Tensor>])
   })
 
   it('in the losses of five steps of AdamW', async () => {
     const { losses_before_each_of_5_steps, loss_after } = cases.adamw
     expectClose(await fiveSteps(), losses_before_each_of_5_steps, 0, 1e-5)
-    expectLoss(read(differentiated(cases.sft.examples, crossEntropy)).loss, loss_after)
+    expectLoss((await read(differentiated(cases.sft.examples, crossEntropy))).loss, loss_after)
   })
 
   it('in the log-probabilities that DPO compares, and its loss', async () => {
@@ -313,7 +324,7 @@ function suite(name: string): void {
       none,
     )
     expectClose(ofSequences, rloo.sequence_logps, 1e-4 * Math.max(...counts))
-    const { loss, norm } = read(
+    const { loss, norm } = await read(
       differentiated(
         sequencesOf(rloo),
         (outputs) =>
@@ -339,7 +350,7 @@ function suite(name: string): void {
     expectClose(now, expected.new_token_logps.flat(), 1e-4)
 
     expectClose(klPerSequence(choices, now, old).map(Math.exp), sequence_ratio.ratios, 0, 1e-4 * Math.max(...counts))
-    const whole = read(
+    const whole = await read(
       differentiated(
         sequences,
         ({ logProbs }) => policyGradientLoss({ ratio: 'sequence', clip }, logProbs, old, advantages, counts).policyLoss,
@@ -349,7 +360,7 @@ function suite(name: string): void {
     expectClose([whole.loss], [sequence_ratio.loss], 1e-5)
     expectNorm(whole.norm, sequence_ratio.global_grad_norm)
 
-    const single = read(
+    const single = await read(
       differentiated(sequences, ({ logProbs }) => {
         const { policyLoss } = policyGradientLoss({ ratio: 'token', clip }, logProbs, old, advantages, counts)
         return tf.add(policyLoss, tf.mul(k3Loss(logProbs, old, counts), beta))
@@ -357,11 +368,14 @@ function suite(name: string): void {
     )
     expectLoss(single.loss, token_ratio_k3.loss)
     expectNorm(single.norm, token_ratio_k3.global_grad_norm)
-    const k3 = counts.map((count, i) => {
+    const k3: number[] = []
+    for (const [i, count] of counts.entries()) {
       const from = sum(counts.slice(0, i))
       const [own, before] = [now, old].map((column) => column.slice(from, from + count)) as [Float32Array, Float32Array]
-      return tf.tidy(() => k3Loss(tf.tensor1d(own), before, [count]).arraySync())
-    })
+      const scalar = tf.tidy(() => k3Loss(tf.tensor1d(own), before, [count]))
+      k3.push((await scalar.data())[0]!)
+      scalar.dispose()
+    }
     expectClose(k3, token_ratio_k3.kl_per_sequence, 1e-4)
 
     const kl = klPerSequence(choices, now, old)

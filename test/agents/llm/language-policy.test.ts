@@ -154,13 +154,13 @@ describe.each(kinds)('A language policy that learns %s', (_, options) => {
       const rows = { observations: prompts, decisions }
       const loss = ({ logProbs, entropies }: PolicyOutputs) =>
         tf.add(tf.mean(logProbs), tf.mul(tf.mean(entropies), 0.5)) as tf.Scalar
-      const valueAt = () => {
-        const { loss: scalar, gradients } = policy.differentiate(rows, loss)
+      const valueAt = async () => {
+        const { loss: scalar, gradients } = await policy.differentiate(rows, loss)
         const value = scalar.dataSync()[0]!
         tf.dispose([scalar, gradients as Record<string, tf.Tensor>])
         return value
       }
-      const { loss: scalar, gradients } = policy.differentiate(rows, loss)
+      const { loss: scalar, gradients } = await policy.differentiate(rows, loss)
       expect(Object.keys(gradients).sort()).toEqual(Object.keys(policy.parameters).sort())
       for (const [i, [name, variable]] of Object.entries(policy.parameters).entries()) {
         if (i % 4 !== 1) continue
@@ -212,7 +212,7 @@ describe.each(kinds)('A language policy that learns %s', (_, options) => {
     const before = tf.memory().numTensors
     for (let i = 0; i < 3; i++) {
       const decisions = await policy.act(prompts, contextOf(3, i))
-      const { loss, gradients } = policy.differentiate({ observations: prompts, decisions }, ({ logProbs }) =>
+      const { loss, gradients } = await policy.differentiate({ observations: prompts, decisions }, ({ logProbs }) =>
         tf.mean(logProbs),
       )
       tf.dispose([loss, gradients as Record<string, tf.Tensor>])
@@ -220,14 +220,14 @@ describe.each(kinds)('A language policy that learns %s', (_, options) => {
     }
     await policy.act(prompts, contextOf(3, 4))
     expect(tf.memory().numTensors).toBe(before)
-    expect(() =>
+    await expect(
       policy.differentiate(
         { observations: prompts, decisions: prompts.map((seen) => policy.decisionFor(seen, 'a')) },
         () => {
           throw new Error('no loss')
         },
       ),
-    ).toThrow('no loss')
+    ).rejects.toThrow('no loss')
     expect(tf.memory().numTensors).toBe(before)
     policy.close()
   })
@@ -244,18 +244,20 @@ describe.each(kinds)('A language policy that learns %s', (_, options) => {
     const policy = policyOf(sampling)
     const decisions = await policy.act(prompts, contextOf(3, 4))
     const rows = { observations: prompts, decisions }
-    expect(() => policy.differentiate(rows, ({ logProbs }) => tf.mean(logProbs))).toThrow(new RangeError(message))
+    await expect(policy.differentiate(rows, ({ logProbs }) => tf.mean(logProbs))).rejects.toThrow(
+      new RangeError(message),
+    )
     const frozen = policy.freeze()
     await expect(frozen.logProbs(rows)).rejects.toThrow(new RangeError(message))
     frozen.close()
     policy.close()
   })
 
-  it('learns from what somebody else wrote, however it draws itself', () => {
-    const lossOf = (sampling?: LanguagePolicyOptions['sampling']) => {
+  it('learns from what somebody else wrote, however it draws itself', async () => {
+    const lossOf = async (sampling?: LanguagePolicyOptions['sampling']) => {
       const policy = languagePolicy(tinyModel(), { sampling: { ...sampling, maxNewTokens: 8 } })
       const decisions = prompts.map((seen) => policy.decisionFor(seen, 'the cat'))
-      const { loss, gradients } = policy.differentiate({ observations: prompts, decisions }, ({ logProbs }) =>
+      const { loss, gradients } = await policy.differentiate({ observations: prompts, decisions }, ({ logProbs }) =>
         tf.neg(tf.mean(logProbs)),
       )
       const value = loss.dataSync()[0]!
@@ -263,7 +265,7 @@ describe.each(kinds)('A language policy that learns %s', (_, options) => {
       policy.close()
       return value
     }
-    expect(lossOf({ topK: 5, topP: 0.9, repetitionPenalty: 1.1 })).toBe(lossOf())
+    expect(await lossOf({ topK: 5, topP: 0.9, repetitionPenalty: 1.1 })).toBe(await lossOf())
   })
 
   it('takes the likeliest tokens greedily, whatever the generators', async () => {
@@ -565,8 +567,8 @@ describe('Learning from text', () => {
         freeze: policy.freeze.bind(policy),
         close: policy.close.bind(policy),
         refresh: policy.refresh.bind(policy),
-        differentiate: (...given: Parameters<typeof policy.differentiate>) => {
-          const found = policy.differentiate(...given)
+        differentiate: async (...given: Parameters<typeof policy.differentiate>) => {
+          const found = await policy.differentiate(...given)
           if (++acted < 2) return found
           const wrong = Object.keys(found.gradients)[3]!
           const broken = tf.tidy(() => tf.mul(found.gradients[wrong]!, Number.NaN))
@@ -729,7 +731,7 @@ describe('A policy with a tool', () => {
 
     // Nor does the gradient know of more.
     const rows = rowsOf([episode!])
-    const { loss, gradients } = policy.differentiate(rows, ({ logProbs }) => {
+    const { loss, gradients } = await policy.differentiate(rows, ({ logProbs }) => {
       expect(logProbs.size).toBe(call.length - 1 + answer.length - 1)
       return tf.sum(logProbs)
     })

@@ -48,6 +48,7 @@ describe('the configuration of a model', () => {
       ropeScaling: undefined,
       context: 512,
       initializerRange: 0.02,
+      dtype: 'float32',
     })
   })
 

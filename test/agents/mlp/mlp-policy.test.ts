@@ -29,15 +29,23 @@ const context = (n: number, generator: PCG64, greedy = false): ActContext => ({
 const act = <O, A>(policy: Policy<O, A>, observations: readonly O[], generator = new PCG64(1), greedy = false) =>
   policy.act(observations, context(observations.length, generator, greedy)) as readonly Decision<A>[]
 
+/** As `act`, also of a network so large that it acts in tensors. */
+const decided = async <O, A>(
+  policy: Policy<O, A>,
+  observations: readonly O[],
+  generator = new PCG64(1),
+  greedy = false,
+) => policy.act(observations, context(observations.length, generator, greedy))
+
 const rows = (n: number, seed = 0) => {
   const generator = new PCG64(seed)
   return Array.from({ length: n }, () => Float32Array.from({ length: 3 }, () => generator.normal()))
 }
 
 /** What learning makes of recorded decisions. */
-function outputsOf<O, A>(policy: Policy<O, A>, observations: readonly O[], decisions: readonly Decision<A>[]) {
+async function outputsOf<O, A>(policy: Policy<O, A>, observations: readonly O[], decisions: readonly Decision<A>[]) {
   const read: { logProbs: Float32Array; entropies: Float32Array; values?: Float32Array } = {} as never
-  const { loss, gradients } = policy.differentiate({ observations, decisions }, (outputs) => {
+  const { loss, gradients } = await policy.differentiate({ observations, decisions }, (outputs) => {
     read.logProbs = outputs.logProbs.dataSync() as Float32Array
     read.entropies = outputs.entropies.dataSync() as Float32Array
     if (outputs.values) read.values = outputs.values.dataSync() as Float32Array
@@ -93,7 +101,7 @@ describe('mlpPolicy: acting and learning agree to 1e-5', () => {
     await shake(policy, 0.5)
     const observations = rows(200)
     const decisions = act(policy, observations)
-    const learned = outputsOf(policy, observations, decisions)
+    const learned = await outputsOf(policy, observations, decisions)
     expectClose(
       learned.logProbs,
       decisions.map(({ logProbs }) => logProbs[0]!),
@@ -121,7 +129,7 @@ describe('mlpPolicy: acting and learning agree to 1e-5', () => {
     act(policy, seen, new PCG64(1), true).forEach(({ action }, i) => {
       expect(observations[i]!.actionMask[action]).toBe(1)
     })
-    const { logProbs, entropies } = outputsOf(policy, seen, decisions)
+    const { logProbs, entropies } = await outputsOf(policy, seen, decisions)
     expectClose(
       logProbs,
       decisions.map((decision) => decision.logProbs[0]!),
@@ -141,7 +149,7 @@ describe('mlpPolicy: acting and learning agree to 1e-5', () => {
     const observations = rows(200)
     const decisions = act(policy, observations)
     for (const { action } of decisions) expect(actionSpace.contains(action)).toBe(true)
-    const { logProbs, entropies } = outputsOf(policy, observations, decisions)
+    const { logProbs, entropies } = await outputsOf(policy, observations, decisions)
     expectClose(
       logProbs,
       decisions.flatMap((decision) => Array.from(decision.logProbs)),
@@ -165,9 +173,9 @@ describe('mlpPolicy: a network so large that it acts in tensors', () => {
   it('acts as it learns, and scores so when frozen', async () => {
     const policy = await largePolicy(new Discrete(4))
     const observations = rows(50)
-    const decisions = act(policy, observations)
+    const decisions = await decided(policy, observations)
     const recorded = decisions.map(({ logProbs }) => logProbs[0]!)
-    expectClose(outputsOf(policy, observations, decisions).logProbs, recorded)
+    expectClose((await outputsOf(policy, observations, decisions)).logProbs, recorded)
     const frozen = policy.freeze()
     expectClose(await frozen.logProbs({ observations, decisions }), recorded)
     frozen.close()
@@ -181,12 +189,12 @@ describe('mlpPolicy: a network so large that it acts in tensors', () => {
       ...context(n, new PCG64(0)),
       generators: Array.from({ length: n }, (_, i) => new PCG64(from + i)),
     })
-    const together = policy.act(observations, contextOf(0, 64))
+    const together = await policy.act(observations, contextOf(0, 64))
     for (const size of [1, 7]) {
       const apart: Decision<number>[] = []
       for (let i = 0; i < 64; i += size) {
         const part = observations.slice(i, i + size)
-        apart.push(...(policy.act(part, contextOf(i, part.length)) as readonly Decision<number>[]))
+        apart.push(...(await policy.act(part, contextOf(i, part.length))))
       }
       expect(apart).toEqual(together)
     }
@@ -196,7 +204,9 @@ describe('mlpPolicy: a network so large that it acts in tensors', () => {
   it('refuses weights that are not numbers', async () => {
     const policy = await largePolicy(new Discrete(4))
     await shake(policy, Number.NaN)
-    expect(() => act(policy, rows(2))).toThrow('not finite')
+    const before = tf.memory().numTensors
+    await expect(decided(policy, rows(2))).rejects.toThrow('not finite')
+    expect(tf.memory().numTensors).toBe(before)
     policy.close()
   })
 })
@@ -316,17 +326,17 @@ describe('mlpPolicy: learning', () => {
       policy.differentiate({ observations, decisions }, ({ logProbs, entropies, values }) =>
         tf.add(tf.add(tf.mean(logProbs), tf.mean(entropies)), tf.mean(tf.square(values!))),
       )
-    const { gradients } = lossOf()
+    const { gradients } = await lossOf()
     expect(Object.keys(gradients)).toEqual(Object.keys(policy.parameters))
     for (const [name, variable] of Object.entries(policy.parameters)) {
       const start = Float32Array.from(variable.dataSync() as Float32Array)
       for (const i of [0, start.length - 1]) {
-        const at = (x: number) => {
+        const at = async (x: number) => {
           assign(variable, start.with(i, x))
-          return lossOf().loss.dataSync()[0]!
+          return (await lossOf()).loss.dataSync()[0]!
         }
         const h = 1e-2
-        const slope = (at(start[i]! + h) - at(start[i]! - h)) / (2 * h)
+        const slope = ((await at(start[i]! + h)) - (await at(start[i]! - h))) / (2 * h)
         expect(gradients[name]!.dataSync()[i]).toBeCloseTo(slope, 3)
         assign(variable, start)
       }
@@ -349,7 +359,7 @@ describe('mlpPolicy: learning', () => {
       expectClose(await frozen.logProbs({ observations, decisions }), recorded)
       await shake(policy, 0.5)
       expectClose(await frozen.logProbs({ observations, decisions }), recorded)
-      expect(Array.from(outputsOf(policy, observations, decisions).logProbs)).not.toEqual(recorded)
+      expect(Array.from((await outputsOf(policy, observations, decisions)).logProbs)).not.toEqual(recorded)
       frozen.close()
       policy.close()
     }
@@ -374,21 +384,22 @@ describe('mlpPolicy: learning', () => {
       const observations = rows(20)
       const frozen = policy.freeze()
       const actFrozen = (greedy: boolean) => frozen.act(observations, context(20, new PCG64(1), greedy))
-      const [drawn, greedy] = [act(policy, observations), act(policy, observations, new PCG64(1), true)]
-      expect(actFrozen(false)).toEqual(drawn)
+      const drawn = await decided(policy, observations)
+      const greedy = await decided(policy, observations, new PCG64(1), true)
+      expect(await actFrozen(false)).toEqual(drawn)
       await shake(policy, 0.5)
-      expect(act(policy, observations)).not.toEqual(drawn)
-      expect(actFrozen(false)).toEqual(drawn)
+      expect(await decided(policy, observations)).not.toEqual(drawn)
+      expect(await actFrozen(false)).toEqual(drawn)
       policy.close()
-      expect(actFrozen(false)).toEqual(drawn)
-      expect(actFrozen(true)).toEqual(greedy)
+      expect(await actFrozen(false)).toEqual(drawn)
+      expect(await actFrozen(true)).toEqual(greedy)
       frozen.close()
       frozen.close()
       expect(tf.memory().numTensors).toBe(before)
     },
   )
 
-  it('close frees every tensor, also called twice', () => {
+  it('close frees every tensor, also called twice', async () => {
     const before = tf.memory().numTensors
     for (const actionSpace of [new Discrete(3), new Box({ low: -1, high: 1, shape: [2] })]) {
       const policy = mlpPolicy<Float32Array, unknown>({
@@ -399,7 +410,7 @@ describe('mlpPolicy: learning', () => {
       })
       const held = tf.memory().numTensors
       const observations = rows(4)
-      outputsOf(policy, observations, act(policy, observations))
+      await outputsOf(policy, observations, act(policy, observations))
       expect(tf.memory().numTensors).toBe(held)
       policy.close()
       policy.close()

@@ -4,7 +4,10 @@ import { softwareAdapters } from './test/software-adapters.js'
 
 /** What computes on a graphics card, in the tests that go through all backends. */
 const onlyOnWebgpu = 'test/**/webgpu/*.test.ts'
-const onWebgpu = ['test/tensors/*.test.ts', onlyOnWebgpu, 'test/agents/llm/golden.test.ts']
+const onWebgpu = [
+  ...['test/tensors/*.test.ts', 'test/agents/llm/golden.test.ts', 'test/experiments/bench/gpu-operations.test.ts'],
+  onlyOnWebgpu,
+]
 
 const shared = {
   globalSetup: 'test/temporary-folder.ts',

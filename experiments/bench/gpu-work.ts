@@ -1,5 +1,6 @@
+import { median } from '../../algorithms/statistics.js'
 import { PCG64 } from '../../envs/seeding.js'
-import { type Effort, type Measurement, rateOfPromises } from './measure.js'
+import { type Effort, type Measurement, rateOfPromises, threadMicroseconds } from './measure.js'
 
 /** Something that a graphics card does in a language model, at its sizes: what others are given to do the same. */
 export type GpuWork =
@@ -213,27 +214,31 @@ export async function gpuRate(
   }
 }
 
-const CALLS = 1000
+/** Milliseconds of a repetition: a thread's time is known to a few. */
+const CALLING = 100
 
-/** Microseconds that this thread is busy with a call that asks the device for something, once for each repetition, after a warm-up: the device
- *  is not waited for.
+/** Microseconds that a call which asks the device for something takes of this thread, and by the clock, once for each repetition, after a
+ *  warm-up: the device is not waited for.
  *  @param call  asks, and lets go of what comes out; several at once count for as many as it says */
 export async function callTime(
   call: () => number | Promise<number>,
   done: () => Promise<void>,
   { repetitions }: Pick<Effort, 'repetitions'>,
-): Promise<number[]> {
+): Promise<{ readonly values: number[]; readonly byClock: number }> {
   const values: number[] = []
+  const byClock: number[] = []
   for (let repetition = 0; repetition <= repetitions; repetition++) {
-    const began = performance.now()
+    const [began, beganByClock] = [threadMicroseconds(), performance.now()]
     let asked = 0
-    while (asked < CALLS) {
+    do {
       const count = call()
       asked += typeof count === 'number' ? count : await count
-    }
-    const microseconds = (1000 * (performance.now() - began)) / asked
+    } while (performance.now() - beganByClock < CALLING)
+    const [ended, endedByClock] = [threadMicroseconds(), performance.now()]
     await done()
-    if (repetition > 0) values.push(microseconds)
+    if (repetition === 0) continue
+    values.push((ended - began) / asked)
+    byClock.push((1000 * (endedByClock - beganByClock)) / asked)
   }
-  return values
+  return { values, byClock: Number(median(byClock).toFixed(1)) }
 }

@@ -19,11 +19,11 @@ export async function gpuProgram(
   try {
     const inputs = gpuInputs(work)
     const worker = await start(work, inputs)
-    const { values, details } =
+    const { details, ...found } =
       measure === 'call'
-        ? { values: await callTime(worker.ask, worker.done, effort) }
+        ? { ...(await callTime(worker.ask, worker.done, effort)), details: {} }
         : await gpuRate(work, inputs, worker, effort)
-    process.stdout.write(`${JSON.stringify({ values, ...worker.details, ...details })}\n`)
+    process.stdout.write(`${JSON.stringify({ ...found, ...worker.details, ...details })}\n`)
     // Devices would keep it alive.
     process.exit(0)
   } catch (error) {

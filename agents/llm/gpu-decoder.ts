@@ -10,7 +10,7 @@ import {
 } from '../../tensors/webgpu/decode-attention.js'
 import { addInto, embedLastInto, keepDrawsInto } from '../../tensors/webgpu/decode-state.js'
 import { type Bound, type Encoder, type Gpu, Plan } from '../../tensors/webgpu/kernels.js'
-import { packedProductInto, packedSwigluInto, packGateAndUp } from '../../tensors/webgpu/packed-product.js'
+import { packed, packedProductInto, packedSwigluInto } from '../../tensors/webgpu/packed-product.js'
 import { rmsNormInto } from '../../tensors/webgpu/rms-norm.js'
 import {
   markSeenInto,
@@ -67,7 +67,7 @@ export class GpuDecodeWeights implements DecodeWeights {
     const biasOf = (name: string) => weights[`${name}.bias`] as tf.Tensor1D | undefined
     const layer = (name: string): Layer => {
       const bias = biasOf(name)
-      return { weight: packedWeight(of(name)), bias: bias && tf.clone(bias) }
+      return { weight: packedWeight(of(name), half), bias: bias && tf.clone(bias) }
     }
     const made = tf.tidy(() => {
       const blocks = Array.from({ length: config.layers }, (_, i): Block => {
@@ -78,19 +78,18 @@ export class GpuDecodeWeights implements DecodeWeights {
         return {
           inputNorm: tf.clone(weights[`${block}.input_layernorm.weight`] as tf.Tensor1D),
           attention: {
-            weight: packedWeight(tf.concat2d(three.map(of), 0)),
+            weight: packedWeight(tf.concat2d(three.map(of), 0), half),
             bias: biases.length > 0 ? tf.concat1d(biases) : undefined,
           },
           output: layer(`${block}.self_attn.o_proj`),
           middleNorm: tf.clone(weights[`${block}.post_attention_layernorm.weight`] as tf.Tensor1D),
-          gateAndUp:
-            true || biasOf(gate) ? { gate: layer(gate), up: layer(up) } : packGateAndUp(gpu, of(gate), of(up), half),
+          gateAndUp: biasOf(gate) ? { gate: layer(gate), up: layer(up) } : packed(gpu, of(gate), of(up), half),
           down: layer(`${block}.mlp.down_proj`),
         }
       })
       const finalNorm = tf.clone(weights['model.norm.weight'] as tf.Tensor1D)
       // Tensors in plain objects, which tidy and dispose look through.
-      return { blocks, finalNorm, head: packedWeight(headOf(config, weights)) } as unknown as tf.TensorContainer
+      return { blocks, finalNorm, head: packedWeight(headOf(config, weights), half) } as unknown as tf.TensorContainer
     }) as unknown as Pick<GpuDecodeWeights, 'blocks' | 'finalNorm' | 'head'>
     this.gpu = gpu
     this.config = config

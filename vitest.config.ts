@@ -1,14 +1,13 @@
 import { existsSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
-
-/** Vulkan in software, as Debian's packages chromium and mesa-vulkan-drivers (25 or later) bring it. */
-const softwareAdapters = {
-  swiftshader: '/usr/lib/chromium/vk_swiftshader_icd.json',
-  lavapipe: '/usr/share/vulkan/icd.d/lvp_icd.json',
-}
+import { softwareAdapters } from './test/software-adapters.js'
 
 /** What computes on a graphics card, in the tests that go through all backends. */
-const onWebgpu = ['test/tensors/*.test.ts', 'test/tensors/webgpu/*.test.ts', 'test/agents/llm/golden.test.ts']
+const onlyOnWebgpu = 'test/**/webgpu/*.test.ts'
+const onWebgpu = [
+  ...['test/tensors/*.test.ts', 'test/agents/llm/golden.test.ts', 'test/experiments/bench/gpu-operations.test.ts'],
+  onlyOnWebgpu,
+]
 
 const shared = {
   globalSetup: 'test/temporary-folder.ts',
@@ -22,7 +21,7 @@ export default defineConfig({
   test: {
     projects: [
       {
-        test: { ...shared, name: 'tests', include: ['test/**/*.test.ts'], exclude: ['test/tensors/webgpu/*.test.ts'] },
+        test: { ...shared, name: 'tests', include: ['test/**/*.test.ts'], exclude: [onlyOnWebgpu] },
       },
       // Outside CI what is not installed is left out.
       ...Object.entries(softwareAdapters)

@@ -4,6 +4,7 @@ import { benchCommand } from './commands/bench.js'
 import { bundleCommand } from './commands/bundle.js'
 import { checkEnvCommand } from './commands/check-env.js'
 import { compareCommand } from './commands/compare.js'
+import { doctorCommand } from './commands/doctor.js'
 import { eloCommand } from './commands/elo.js'
 import { evaluateCommand } from './commands/evaluate.js'
 import { exportCommand } from './commands/export.js'
@@ -45,6 +46,7 @@ RXGYM_DEBUG=1 shows where an error came from.`,
     exportCommand(),
     benchCommand(),
     bundleCommand(),
+    doctorCommand(),
   ]
   for (const command of commands) root.addCommand(command.copyInheritedSettings(root))
   return root

@@ -122,15 +122,34 @@ async function startWebgpu(): Promise<string> {
 async function loadTensorflow(packages: readonly string[]): Promise<{ loaded?: string; missing: string }> {
   const missing: string[] = []
   for (const name of packages) {
+    const takeBack = restoreUtil()
     try {
       await import(name)
       return { loaded: name, missing: '' }
     } catch (error) {
+      takeBack()
       const absent = (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND'
       missing.push(absent ? `${name} is not installed` : `${name} does not load (${messageOf(error)})`)
     }
   }
   return { missing: missing.join(', ') }
+}
+
+/** What `@tensorflow/tfjs-node` 4.22 calls of `node:util`, of which Node 23 and later have less. */
+const removedFromUtil: Readonly<Record<string, (x: unknown) => boolean>> = {
+  isArray: Array.isArray,
+  isNullOrUndefined: (x) => x === null || x === undefined,
+}
+
+/** Puts back what {@link removedFromUtil} has and Node has not.
+ *  @returns undoes it */
+function restoreUtil(): () => void {
+  const util = require('node:util') as Record<string, unknown>
+  const missing = Object.keys(removedFromUtil).filter((name) => util[name] === undefined)
+  for (const name of missing) util[name] = removedFromUtil[name]
+  return () => {
+    for (const name of missing) delete util[name]
+  }
 }
 
 function messageOf(error: unknown): string {

@@ -1,5 +1,7 @@
 import * as tf from './tf.js'
 import { type Kernels, wasmKernels } from './wasm/kernels.js'
+import * as onGpu from './webgpu/decode-attention.js'
+import { type Gpu, gpuKernels } from './webgpu/kernels.js'
 
 /** The sizes of a {@link KeyValueCache}. */
 export interface CacheShape {
@@ -9,6 +11,8 @@ export interface CacheShape {
   readonly heads: number
   readonly keyHeads: number
   readonly headSize: number
+  /** Keeps half-precision numbers on `webgpu`, where reading them is most of what attention takes; nothing elsewhere. */
+  readonly half?: boolean
 }
 
 /** [rows, keyHeads, capacity, headSize] each. */
@@ -16,6 +20,11 @@ interface OnHeap {
   readonly kernels: Kernels
   readonly keys: tf.Tensor4D
   readonly values: tf.Tensor4D
+}
+
+interface OnDevice {
+  readonly gpu: Gpu
+  readonly cache: onGpu.DeviceCache
 }
 
 /** [rows, capacity, keyHeads · headSize] each. */
@@ -27,20 +36,22 @@ interface InArrays {
 /**
  * The keys and values of one block's tokens, row by row from place 0 without padding, for attention of one new token a row.
  *
- * On `wasm` they are on the backend's memory. Elsewhere in typed arrays: a copy to them and back is small beside the
+ * On `wasm` and `webgpu` they are in the backend's memory. Elsewhere in typed arrays: a copy to them and back is small beside the
  * products around it, and nothing is allocated a step.
  */
 export class KeyValueCache {
   readonly #shape: CacheShape
-  readonly #store: OnHeap | InArrays
+  readonly #store: OnHeap | OnDevice | InArrays
 
   constructor(shape: CacheShape) {
     this.#shape = shape
-    const kernels = wasmKernels()
-    const size = shape.rows * shape.capacity * shape.keyHeads * shape.headSize
-    this.#store = kernels
-      ? { kernels, keys: unwritten(kernels, shape), values: unwritten(kernels, shape) }
-      : { keys: new Float32Array(size), values: new Float32Array(size) }
+    this.#store = storeOf(shape)
+  }
+
+  /** The keys and values on the device, where the backend is `webgpu`: for steps that are prepared once (`ropeAndKeepInto`,
+   *  `decodeAttentionInto`). */
+  get onDevice(): onGpu.DeviceCache | undefined {
+    return 'cache' in this.#store ? this.#store.cache : undefined
   }
 
   /**
@@ -53,7 +64,8 @@ export class KeyValueCache {
   write(k: tf.Tensor2D, v: tf.Tensor2D, rows: ArrayLike<number>, places: ArrayLike<number>): void {
     for (let i = 0; i < rows.length; i++) if (rows[i]! >= 0) this.#check(rows[i]!, places[i]! + 1)
     const store = this.#store
-    if ('kernels' in store) keepOnHeap(this.#shape, store, k, v, rows, places)
+    if ('cache' in store) keepOnDevice(store, k, v, rows, places)
+    else if ('kernels' in store) keepOnHeap(this.#shape, store, k, v, rows, places)
     else keepInArrays(this.#shape, store, k, v, rows, places)
   }
 
@@ -68,6 +80,7 @@ export class KeyValueCache {
   attend(q: tf.Tensor2D, rows: ArrayLike<number>, lengths: ArrayLike<number>): tf.Tensor2D {
     for (let i = 0; i < rows.length; i++) this.#check(rows[i]!, lengths[i]!)
     const store = this.#store
+    if ('cache' in store) return attendOnDevice(store, q, rows, lengths)
     return 'kernels' in store
       ? attendOnHeap(this.#shape, store, q, rows, lengths)
       : attendInArrays(this.#shape, store, q, rows, lengths)
@@ -80,8 +93,51 @@ export class KeyValueCache {
   }
 
   dispose(): void {
-    if ('kernels' in this.#store) tf.dispose([this.#store.keys, this.#store.values])
+    const store = this.#store
+    if ('cache' in store) tf.dispose([store.cache.keys, store.cache.values])
+    else if ('kernels' in store) tf.dispose([store.keys, store.values])
   }
+}
+
+function storeOf(shape: CacheShape): OnHeap | OnDevice | InArrays {
+  const gpu = gpuKernels()
+  if (gpu) {
+    const cache = onGpu.deviceCache(gpu, shape, shape.half ?? false)
+    tf.keep(cache.keys)
+    tf.keep(cache.values)
+    return { gpu, cache }
+  }
+  const kernels = wasmKernels()
+  if (kernels) return { kernels, keys: unwritten(kernels, shape), values: unwritten(kernels, shape) }
+  const size = shape.rows * shape.capacity * shape.keyHeads * shape.headSize
+  return { keys: new Float32Array(size), values: new Float32Array(size) }
+}
+
+function keepOnDevice(
+  { gpu, cache }: OnDevice,
+  k: tf.Tensor2D,
+  v: tf.Tensor2D,
+  rows: ArrayLike<number>,
+  places: ArrayLike<number>,
+): void {
+  const [slots, at] = [gpu.integers(rows), gpu.integers(places)]
+  onGpu.keepInto(gpu, cache, rows.length, { k, v, slots, places: at })
+  tf.dispose([slots, at])
+}
+
+function attendOnDevice(
+  { gpu, cache }: OnDevice,
+  q: tf.Tensor2D,
+  rows: ArrayLike<number>,
+  lengths: ArrayLike<number>,
+): tf.Tensor2D {
+  const out = gpu.output<tf.Rank.R2>(q.shape)
+  const [slots, places] = [gpu.integers(rows), gpu.integers(Int32Array.from(lengths, (length) => length - 1))]
+  const scratch = onGpu.decodeScratch(gpu, cache.shape, rows.length)
+  onGpu.decodeAttentionInto(gpu, cache, rows.length, { q, slots, places, out }, scratch)
+  tf.dispose([slots, places])
+  if (scratch) tf.dispose([scratch.sums, scratch.statistics])
+  return out
 }
 
 function unwritten(kernels: Kernels, { rows, capacity, keyHeads, headSize }: CacheShape): tf.Tensor4D {

@@ -1,3 +1,5 @@
+import { gpuKernels } from '../../tensors/webgpu/kernels.js'
+import { GpuDecodeWeights } from './gpu-decoder.js'
 import { HostDecodeWeights } from './host-decoder.js'
 import type { ModelConfig } from './model-config.js'
 import type { Draw, Sampling } from './sampling.js'
@@ -37,5 +39,6 @@ export interface DecodeWeights {
 
 /** Lays weights out for decoding on the backend in use. */
 export function decodeWeights(config: ModelConfig, weights: Weights): DecodeWeights {
-  return new HostDecodeWeights(config, weights)
+  const gpu = gpuKernels()
+  return gpu ? new GpuDecodeWeights(gpu, config, weights) : new HostDecodeWeights(config, weights)
 }

@@ -52,7 +52,7 @@ export class Lora {
         tf.Tensor2D,
         tf.Tensor2D,
       ]
-      merged[name] = tf.tidy(() => tf.add(weights[name]!, tf.mul(product(b, a), this.#scale)))
+      merged[name] = product(b, a, { scale: this.#scale, plus: weights[name] })
     }
     return merged
   }
@@ -64,8 +64,8 @@ export class Lora {
       const slope = ofWeights[name] as tf.Tensor2D
       const [a, b] = names(name)
       const [down, up] = [this.parameters[a], this.parameters[b]] as unknown as [tf.Tensor2D, tf.Tensor2D]
-      gradients[a] = tf.tidy(() => tf.mul(product(up, slope, { a: true }), this.#scale))
-      gradients[b] = tf.tidy(() => tf.mul(product(slope, down, { b: true }), this.#scale))
+      gradients[a] = product(up, slope, { a: true, scale: this.#scale })
+      gradients[b] = product(slope, down, { b: true, scale: this.#scale })
     }
     tf.dispose(ofWeights as Record<string, tf.Tensor>)
     return gradients

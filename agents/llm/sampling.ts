@@ -81,19 +81,18 @@ function likeliest(logits: Float32Array): number {
   let best = -1
   let most = Number.NEGATIVE_INFINITY
   for (let i = 0; i < logits.length; i++) {
-    if (Number.isNaN(logits[i])) throw notFinite(`the logit of token ${i} is NaN`)
+    if (Number.isNaN(logits[i])) throw notDrawn(`the logit of token ${i} is NaN`)
     if (logits[i]! > most) {
       most = logits[i]!
       best = i
     }
   }
-  if (best < 0 || most === Number.POSITIVE_INFINITY)
-    throw notFinite(`the largest of ${logits.length} logits is ${most}`)
+  if (best < 0 || most === Number.POSITIVE_INFINITY) throw notDrawn(`the largest of ${logits.length} logits is ${most}`)
   return best
 }
 
-/** What gives such logits, and what to do about it. */
-function notFinite(what: string): RangeError {
+/** No token can be drawn, and why: what gives such logits, and what to do about it. */
+export function notDrawn(what: string): RangeError {
   const cause = 'the model has weights that are no numbers, or too large ones'
   return new RangeError(
     `${what}: ${cause}. Go back to a checkpoint before; learn with a lower learningRate, or a maxGradientNorm`,

@@ -1,9 +1,10 @@
-import { embeddingGradient } from '../../tensors/embedding.js'
+import { embedding, embeddingGradient } from '../../tensors/embedding.js'
 import * as tf from '../../tensors/tf.js'
 import { type TokenScores, tokenScores, tokenScoresGradient } from '../../tensors/token-scores.js'
 import type { Differentiated, PolicyOutputs } from '../policy.js'
 import { headOf } from './head.js'
 import type { ModelConfig } from './model-config.js'
+import { expectNoOverflow } from './overflow.js'
 import { packedBatch, packedRows, type TokenBatch } from './token-batch.js'
 import { backward, forward, type Trace, type Weights } from './transformer.js'
 
@@ -113,7 +114,7 @@ export async function sequenceLogProbs(
   for (const pass of scoringPasses(sequences, tokensPerPass, config)) {
     const scored = scorePass(config, weights, pass, temperature, 'nothing')
     try {
-      columns.put(pass, (await scored.logProbs.data()) as Float32Array, columns.logProbs)
+      columns.put(pass, await finite(config, weights, pass, scored), columns.logProbs)
     } finally {
       disposeOf(scored)
     }
@@ -143,8 +144,8 @@ export async function differentiateSequences(
   try {
     for (const pass of passes) {
       kept = scorePass(config, weights, pass, temperature, passes.length === 1 ? keep : 'nothing')
-      const [logProbs, entropies] = await Promise.all([kept.logProbs.data(), kept.entropies.data()])
-      columns.put(pass, logProbs as Float32Array, columns.logProbs)
+      const [logProbs, entropies] = await Promise.all([finite(config, weights, pass, kept), kept.entropies.data()])
+      columns.put(pass, logProbs, columns.logProbs)
       columns.put(pass, entropies as Float32Array, columns.entropies)
       if (passes.length === 1) continue
       disposeOf(kept)
@@ -155,10 +156,11 @@ export async function differentiateSequences(
     if (kept) disposeOf(kept)
     throw error
   }
+  const scale = config.dtype === 'float16' ? lossScale(slopes) : 1
   const gradients: Record<string, tf.Tensor> = {}
   for (const pass of passes) {
     const scored = kept ?? scorePass(config, weights, pass, temperature, keep)
-    const of = (column: Float32Array) => tf.tensor1d(columns.take(pass, column))
+    const of = (column: Float32Array) => tf.tensor1d(columns.take(pass, column).map((slope) => slope * scale))
     const own = { logProbs: of(slopes.logProbs), entropies: slopes.entropies && of(slopes.entropies) }
     for (const [name, gradient] of Object.entries(scoreGradients(config, weights, pass, scored, own, temperature))) {
       const sum = gradients[name]
@@ -168,7 +170,39 @@ export async function differentiateSequences(
     tf.dispose([own.logProbs, own.entropies ?? []])
     disposeOf(scored)
   }
+  if (scale !== 1) {
+    for (const [name, gradient] of Object.entries(gradients)) {
+      gradients[name] = tf.mul(gradient, 1 / scale)
+      gradient.dispose()
+    }
+  }
   return { loss: slopes.loss, gradients }
+}
+
+/**
+ * What slopes are multiplied with where products round to half precision, in which numbers below 6e-8 are 0: a power of 2, so that nothing
+ * else is rounded, that brings the steepest to between 1/2 and 1 (Micikevicius et al. 2018, "Mixed Precision Training", section 3.2). A mean over
+ * a batch's tokens gives each of them slopes far smaller.
+ */
+function lossScale({ logProbs, entropies }: Slopes): number {
+  let most = 0
+  for (const slopes of [logProbs, entropies ?? []]) for (const slope of slopes) most = Math.max(most, Math.abs(slope))
+  return most > 0 && Number.isFinite(most) ? 2 ** -Math.ceil(Math.log2(most)) : 1
+}
+
+/** The log-probabilities of a pass.
+ *  @throws BackendError naming the layer, where half precision was too narrow for the model */
+async function finite(
+  config: ModelConfig,
+  weights: Weights,
+  pass: ScoringPass,
+  { logProbs }: Scored,
+): Promise<Float32Array> {
+  const values = (await logProbs.data()) as Float32Array
+  if (config.dtype === 'float16' && values.some((value) => !Number.isFinite(value))) {
+    await expectNoOverflow(config, weights, pass.batch)
+  }
+  return values
 }
 
 /** What a forward pass leaves for {@link scoreGradients}. */
@@ -188,8 +222,9 @@ function scorePass(
   keep: 'all' | 'inputs' | 'nothing',
 ): Scored {
   const trace = forward(config, weights, pass.batch, keep)
-  const hidden = tf.tidy(() => tf.gather(trace.hidden, tf.tensor1d(pass.rows, 'int32'))) as tf.Tensor2D
-  return { ...tokenScores(hidden, headOf(config, weights), pass.tokens, temperature), trace, hidden }
+  const hidden = embedding(trace.hidden, pass.rows)
+  const half = config.dtype === 'float16'
+  return { ...tokenScores(hidden, headOf(config, weights), pass.tokens, temperature, half), trace, hidden }
 }
 
 /** The gradient of every weight, from those of a pass's scores. Disposes of nothing that it was given. */
@@ -209,7 +244,7 @@ function scoreGradients(
     headOf(config, weights),
     pass.tokens,
     temperature,
-    false,
+    config.dtype === 'float16',
     scored,
   )
   // Each row predicts one token, if any.

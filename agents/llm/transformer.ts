@@ -99,6 +99,28 @@ export function forward(
   return trace
 }
 
+/** What a forward pass that kept everything computed, in its order, by the layer that it came out of. */
+export function tensorsOf(trace: Trace): Record<string, tf.Tensor> {
+  // the only traces there are
+  const { blocks, hidden } = trace as WholeTrace
+  const named: Record<string, tf.Tensor> = {}
+  for (const [layer, { x, inside }] of blocks.entries()) {
+    const name = `model.layers.${layer}`
+    named[layer === 0 ? 'model.embed_tokens' : `model.layers.${layer - 1}.mlp.down_proj`] = x
+    if (!inside) throw new RangeError('tensorsOf: the forward pass did not keep everything')
+    named[`${name}.input_layernorm`] = inside.normed
+    named[`${name}.self_attn`] = inside.attention.out
+    named[`${name}.self_attn.o_proj`] = inside.middle
+    named[`${name}.post_attention_layernorm`] = inside.middleNormed
+    named[`${name}.mlp.gate_proj`] = inside.gate
+    named[`${name}.mlp.up_proj`] = inside.up
+    named[`${name}.mlp.act_fn`] = inside.activated
+  }
+  named[`model.layers.${blocks.length - 1}.mlp.down_proj`] = (trace as WholeTrace).last
+  named['model.norm'] = hidden
+  return named
+}
+
 /**
  * The gradient of every weight, from that of the hidden states.
  *

@@ -1,6 +1,6 @@
 import { arch, availableParallelism, cpus, loadavg, platform, totalmem } from 'node:os'
 import { gatherFacts } from '../facts.js'
-import { type Effort, type Figure, figureOf, type Measurement } from './measure.js'
+import { type Effort, type Figure, figureOf, type Measurement, NotMeasurable } from './measure.js'
 import type { Peer, Skipped } from './peers.js'
 
 /** Something to measure. */
@@ -13,6 +13,7 @@ export interface Row {
   readonly better: 'more' | 'less'
   /** What the median is to reach. */
   readonly target?: number
+  /** @throws NotMeasurable where it cannot be */
   measure(effort: Effort): Promise<Measurement>
   readonly peers: readonly Peer[]
 }
@@ -27,16 +28,17 @@ export type PeerResult =
     } & Figure)
 
 /** A row, measured. */
-export interface RowResult extends Figure {
-  readonly name: string
-  readonly what: string
-  readonly unit: string
-  readonly better: 'more' | 'less'
-  readonly target?: number
+export interface MeasuredRow extends Figure, RowHead {
   /** Whether the median is at the target or beyond; absent without one. */
   readonly reached?: boolean
   readonly peers: readonly PeerResult[]
 }
+
+/** What of a row is told with its figures. */
+type RowHead = Pick<Row, 'name' | 'what' | 'unit' | 'better' | 'target'>
+
+/** A row, measured, or one that could not be, nor its peers then. */
+export type RowResult = MeasuredRow | (RowHead & Skipped & { readonly peers: readonly [] })
 
 /** Where and when it was measured. */
 export interface Machine {
@@ -85,7 +87,14 @@ export async function bench(
   for (const row of rows) {
     onBegin(row.what)
     const { name, what, unit, better, target } = row
-    const figure = figureOf(await measure(row, effort))
+    const head = { name, what, unit, better, ...(target !== undefined && { target }) }
+    const own = await orSkipped(measure(row, effort))
+    if ('skipped' in own) {
+      results.push({ ...head, ...own, peers: [] })
+      onRow(results.at(-1)!)
+      continue
+    }
+    const figure = figureOf(own)
     const beside: PeerResult[] = []
     for (const peer of peers ? row.peers : []) {
       onBegin(peer.name)
@@ -96,8 +105,7 @@ export async function bench(
     const reached =
       target === undefined ? undefined : better === 'more' ? figure.median >= target : figure.median <= target
     const result: RowResult = {
-      ...{ name, what, unit, better },
-      ...(target !== undefined && { target }),
+      ...head,
       ...figure,
       ...(reached !== undefined && { reached }),
       peers: beside,
@@ -106,6 +114,15 @@ export async function bench(
     onRow(result)
   }
   return { effort, machine: { ...machine, load: [load[0], loadavg()[0]!] }, rows: results }
+}
+
+async function orSkipped(measured: Promise<Measurement>): Promise<Measurement | Skipped> {
+  try {
+    return await measured
+  } catch (error) {
+    if (error instanceof NotMeasurable) return { skipped: error.message }
+    throw error
+  }
 }
 
 function besideOf(name: string, found: Measurement | Skipped, own: Figure, better: 'more' | 'less'): PeerResult {

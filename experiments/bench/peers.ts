@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Json } from '../../envs/spec.js'
+import { built } from './built.js'
 import type { Effort, Measurement } from './measure.js'
+import { howToInstall, peerPackage } from './peer-packages.js'
 
 /** Somebody else's program that does the same, measured in the same run. */
 export interface Peer {
@@ -21,10 +23,10 @@ export interface Skipped {
 const run = promisify(execFile)
 const MOST_OUTPUT = 2 ** 20
 
-/** Where the peers' programs lie: beside the sources, also for what is built of them. */
-function scripts(): string | undefined {
+/** Where a peer's program lies: beside the sources, also for what is built of them. */
+function scriptAt(name: string): string | undefined {
   const places = ['./peers/', '../../../experiments/bench/peers/']
-  return places.map((place) => fileURLToPath(new URL(place, import.meta.url))).find((path) => existsSync(path))
+  return places.map((place) => fileURLToPath(new URL(place + name, import.meta.url))).find((path) => existsSync(path))
 }
 
 const NO_SCRIPTS: Skipped = { skipped: "the peers' programs are only in a checkout of rxgym" }
@@ -45,11 +47,11 @@ export function pythonPeer(
   return {
     name,
     async measure(effort) {
-      const folder = scripts()
-      if (folder === undefined) return NO_SCRIPTS
+      const path = scriptAt(script)
+      if (path === undefined) return NO_SCRIPTS
       const python = (await pythonWith([...needs, ...likes])) ?? (await pythonWith(needs))
       if (python === undefined) return { skipped: await whyNot(needs) }
-      return answerOf(python, [join(folder, script), ...args(effort).map(String)])
+      return answerOf(python, [path, ...args(effort).map(String)])
     },
   }
 }
@@ -59,13 +61,13 @@ export function cPeer(name: string, source: string, args: (effort: Effort) => re
   return {
     name,
     async measure(effort) {
-      const folder = scripts()
-      if (folder === undefined) return NO_SCRIPTS
+      const path = scriptAt(source)
+      if (path === undefined) return NO_SCRIPTS
       const compiled = mkdtempSync(join(tmpdir(), 'rxgym-peer-'))
       try {
         const program = join(compiled, 'peer')
         try {
-          await run('cc', ['-O3', '-o', program, join(folder, source), '-lm'])
+          await run('cc', ['-O3', '-o', program, path, '-lm'])
         } catch (error) {
           return { skipped: isMissing(error) ? 'there is no cc' : `cc: ${firstLine(error)}` }
         }
@@ -73,6 +75,29 @@ export function cPeer(name: string, source: string, args: (effort: Effort) => re
       } finally {
         rmSync(compiled, { recursive: true, force: true })
       }
+    },
+  }
+}
+
+/**
+ * A compiled module of `peers/` in a Node of its own, which uses packages that are no dependencies of rxgym ({@link peerPackage}): where one is
+ * not installed, it is skipped, and says how to install it.
+ *
+ * @param needs  packages without which it is skipped, and the versions that were tried
+ */
+export function javascriptPeer(
+  name: string,
+  module: string,
+  { needs }: { readonly needs: Readonly<Record<string, string>> },
+  args: (effort: Effort) => Promise<readonly (string | number)[]>,
+): Peer {
+  return {
+    name,
+    async measure(effort) {
+      const missing = Object.entries(needs).filter(([name]) => peerPackage(name) === undefined)
+      if (missing.length > 0) return { skipped: howToInstall(missing) }
+      const program = built(`experiments/bench/peers/${module}`)
+      return answerOf(process.execPath, [program, ...(await args(effort)).map(String)])
     },
   }
 }
@@ -111,11 +136,15 @@ async function whyNot(modules: readonly string[]): Promise<string> {
   return reasons.join('; ')
 }
 
+/** What a program says in its last line: libraries may say something before. */
 async function answerOf(program: string, args: readonly string[]): Promise<Measurement | Skipped> {
   const env = { ...process.env, OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1', PYTHONDONTWRITEBYTECODE: '1' }
   try {
     const { stdout } = await run(program, args, { env, maxBuffer: MOST_OUTPUT })
-    const { values, ...details } = JSON.parse(stdout) as { values: number[] } & Record<string, Json>
+    const { values, ...details } = JSON.parse(stdout.trim().split('\n').at(-1)!) as { values: number[] } & Record<
+      string,
+      Json
+    >
     return { values, details }
   } catch (error) {
     return { skipped: firstLine(error) }

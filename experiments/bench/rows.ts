@@ -1,5 +1,6 @@
 import type { Row } from './bench.js'
 import { chessRows } from './chess.js'
+import { gpuOperationRows } from './gpu-operations.js'
 import { languageRows } from './language.js'
 import { steppingRows } from './stepping.js'
 import { textRows } from './text.js'
@@ -17,5 +18,8 @@ export const rowFamilies = {
   all: { page: 'bench', title: 'Benchmarks', rows: [...steppingRows, ...trainingRows] },
   chess: { page: 'chess-bench', title: 'Benchmarks of chess', rows: chessRows },
   text: { page: 'text-bench', title: 'Benchmarks of text environments', rows: textRows },
+  'gpu-operations': {
+    ...{ page: 'gpu-operations-bench', title: 'Benchmarks of operations on a graphics card', rows: gpuOperationRows },
+  },
   language: { page: 'language-bench', title: 'Benchmarks of language models', rows: languageRows },
 } as const satisfies Readonly<Record<string, RowFamily>>

@@ -2,22 +2,29 @@ import type { Estimate } from '../../algorithms/evaluate.js'
 import type { Json } from '../../envs/spec.js'
 import { presets } from '../presets/presets.js'
 import { share } from '../report/numbers.js'
-import type { BenchResults, Machine, PeerResult, RowResult } from './bench.js'
+import type { BenchResults, Machine, MeasuredRow, PeerResult, RowResult } from './bench.js'
+import type { Skipped } from './peers.js'
 import type { RowFamily } from './rows.js'
 
 /** Figures as the terminal shows them: a line for each row, its peers below it. */
 export function benchTable(rows: readonly RowResult[]): string {
   const header = ['', 'target', 'median', 'lowest', 'highest', '']
-  const lines = rows.flatMap((row) => [
-    [
-      row.what,
-      targetOf(row),
-      ...[row.median, row.min, row.max].map((value) => amount(value, row.unit)),
-      verdictOf(row),
-    ],
-    ...row.peers.map((peer) => peerLine(peer, row.unit)),
-  ])
+  const lines = rows.flatMap((row) => [rowLine(row), ...row.peers.map((peer) => peerLine(peer, row.unit))])
   return aligned([header, ...lines]).join('\n')
+}
+
+function rowLine(row: RowResult): string[] {
+  if ('skipped' in row) return skippedLine(row.what, row)
+  return [
+    row.what,
+    targetOf(row),
+    ...[row.median, row.min, row.max].map((value) => amount(value, row.unit)),
+    verdictOf(row),
+  ]
+}
+
+function skippedLine(name: string, { skipped }: Skipped): string[] {
+  return [`${name}: skipped: ${skipped}`, '', '', '', '', '']
 }
 
 /** What a row's median is to be: `≥ 5 M steps/s`. */
@@ -25,7 +32,7 @@ export function targetOf({ target, better, unit }: Pick<RowResult, 'target' | 'b
   return target === undefined ? '' : `${better === 'more' ? '≥' : '≤'} ${amount(target, unit)}`
 }
 
-function verdictOf({ reached }: RowResult): string {
+function verdictOf({ reached }: MeasuredRow): string {
   return reached === undefined ? '' : verdict(reached)
 }
 
@@ -36,7 +43,7 @@ export function verdict(reached: boolean): string {
 
 function peerLine(peer: PeerResult, unit: string): string[] {
   const name = `  ${peer.name}`
-  if ('skipped' in peer) return [`${name}: skipped: ${peer.skipped}`, '', '', '', '', '']
+  if ('skipped' in peer) return skippedLine(name, peer)
   const figures = [peer.median, peer.min, peer.max].map((value) => amount(value, unit))
   return [name, '', ...figures, timesAsFast(peer.ratio)]
 }
@@ -132,7 +139,7 @@ Written by \`${command}\` on ${machine.began.slice(0, 10)}; every number here is
 
 | what | target | median | lowest to highest | |
 |---|---|---|---|---|
-${rows.map((row) => `| ${[row.what, targetOf(row), amount(row.median, row.unit), `${amount(row.min, row.unit)} to ${amount(row.max, row.unit)}`, verdictOf(row)].join(' | ')} |`).join('\n')}
+${rows.map((row) => `| ${rowCells(row).join(' | ')} |`).join('\n')}
 
 ## Beside others
 
@@ -146,11 +153,14 @@ ${peers.map(({ row, peer }) => `| ${peerCells(row, peer).join(' | ')} |`).join('
 
 \`perCpuSecond\`, \`byCpuSecond\` and \`cpuSeconds\` are in processor time, all threads together: waiting for a core that other work has is not in them.
 
-${rows
-  .filter(({ details }) => details)
-  .map(({ name, details }) => `- \`${name}\`: ${detailsLine(details!)}`)
-  .join('\n')}
+${rows.flatMap((row) => ('details' in row ? [`- \`${row.name}\`: ${detailsLine(row.details!)}`] : [])).join('\n')}
 `
+}
+
+function rowCells(row: RowResult): string[] {
+  if ('skipped' in row) return [row.what, targetOf(row), 'skipped', '', row.skipped]
+  const { what, unit, median, min, max } = row
+  return [what, targetOf(row), amount(median, unit), `${amount(min, unit)} to ${amount(max, unit)}`, verdictOf(row)]
 }
 
 function peerCells({ name, unit }: RowResult, peer: PeerResult): string[] {

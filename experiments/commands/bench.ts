@@ -10,7 +10,9 @@ interface BenchFlags {
   readonly peers: boolean
   readonly quick?: boolean
   readonly seeds?: number
+  readonly wasmSeeds?: number
   readonly out?: string
+  readonly runs?: string
   readonly folder?: string
 }
 
@@ -18,10 +20,12 @@ const LEARNING = 'learning'
 const CHESS = 'chess'
 const TEXT = 'text'
 const LANGUAGE = 'language'
+const GPU_OPERATIONS = 'gpu-operations'
 /** Rows that are measured only when they are asked for. */
-const FAMILIES = [CHESS, TEXT, LANGUAGE] as const
+const FAMILIES = [CHESS, TEXT, LANGUAGE, GPU_OPERATIONS] as const
 const CHESS_LEARNING = 'chess-learning'
 const COUNTDOWN_LEARNING = 'countdown-learning'
+const COUNTDOWN_WEBGPU = 'countdown-webgpu'
 const GSM8K_FORMAT = 'gsm8k-format'
 const DOMAINS = 'domains'
 /** What trains presets from several seeds instead of measuring rows. */
@@ -29,9 +33,12 @@ const TRAININGS = {
   [LEARNING]: { seeds: 30, out: 'runs/learning' },
   [CHESS_LEARNING]: { seeds: 3, out: 'runs/chess-learning' },
   [COUNTDOWN_LEARNING]: { seeds: 3, out: 'runs/countdown-learning' },
+  [COUNTDOWN_WEBGPU]: { seeds: 1, out: 'runs/countdown-webgpu' },
   [GSM8K_FORMAT]: { seeds: 3, out: 'runs/gsm8k-format' },
   [DOMAINS]: { seeds: 3, out: 'runs/domains' },
 } as const
+/** Beside so many seeds on wasm. */
+const WASM_SEEDS = 3
 const RESULTS = 'docs/results'
 
 /** `rxgym bench` */
@@ -42,11 +49,12 @@ export function benchCommand(): Command {
       'Measures environments, the random generator, training and memory, each beside what others make of the same\n' +
         'where they are installed (Python with gymnasium, torch or numpy; a C compiler). With "chess" it measures how fast\n' +
         'chess is played and decided, with "text" the text environments, with "language" how fast a language model learns,\n' +
-        'writes and loads. With "learning" it instead trains the CartPole presets from many seeds and tells how they learned;\n' +
+        'writes and loads, with "gpu-operations" how fast its operations are on a graphics card. With "learning" it instead trains the CartPole presets from many seeds and tells how they learned;\n' +
         'with "chess-learning" the chess presets, which then play matches; with "countdown-learning" a language model on\n' +
-        'Countdown, first by imitation and then by RLOO; with "domains" REINFORCE and RLOO on CartPole, chess, Countdown and\n' +
+        'Countdown, first by imitation and then by RLOO; with "countdown-webgpu" the same on a graphics card, beside the\n' +
+        'curves of several seeds on wasm; with "domains" REINFORCE and RLOO on CartPole, chess, Countdown and\n' +
         'Arithmetic, on one scale; with "gsm8k-format" a language model that learns the form of an answer on GSM8K. A run\n' +
-        'of these four that is there is kept, or gone on with.',
+        'of these five that is there is kept, or gone on with.',
     )
     .argument(
       '[rows...]',
@@ -59,10 +67,19 @@ export function benchCommand(): Command {
     .option('--quick', 'a rough look in a minute')
     .option(
       '--seeds <n>',
-      `runs of each preset, for ${LEARNING} (30), ${CHESS_LEARNING}, ${COUNTDOWN_LEARNING}, ${DOMAINS} and ${GSM8K_FORMAT} (3)`,
+      `runs of each preset, for ${LEARNING} (30), ${CHESS_LEARNING}, ${COUNTDOWN_LEARNING}, ${DOMAINS} and ${GSM8K_FORMAT} (3), and on webgpu for ${COUNTDOWN_WEBGPU} (1)`,
+      positiveNumber,
+    )
+    .option(
+      '--wasm-seeds <n>',
+      `runs on wasm, for ${COUNTDOWN_WEBGPU} (${WASM_SEEDS}, or as many as on webgpu if those are more)`,
       positiveNumber,
     )
     .option('--out <dir>', `where the runs go: runs/NAME unless given; ${LEARNING} replaces what it held`)
+    .option(
+      '--runs <dir>',
+      `runs on webgpu that are there already, for ${COUNTDOWN_WEBGPU}: as rxgym train left them, finished or not; none are trained then`,
+    )
     .option(
       '--folder <dir>',
       `where GSM8K's train.jsonl and test.jsonl lie, for ${GSM8K_FORMAT}; the Hugging Face hub unless given`,
@@ -77,13 +94,16 @@ Examples:
   rxgym bench ${CHESS} --results
   rxgym bench ${TEXT} --results
   rxgym bench ${LANGUAGE} --results
+  rxgym bench ${GPU_OPERATIONS} --results
   rxgym bench ${LEARNING} --seeds 30 --results
   rxgym bench ${CHESS_LEARNING} --results
   rxgym bench ${COUNTDOWN_LEARNING} --results
+  rxgym bench ${COUNTDOWN_WEBGPU} --results
   rxgym bench ${GSM8K_FORMAT} --folder data/gsm8k --results
   rxgym bench ${DOMAINS} --results
 
-RXGYM_PYTHON names the Python that the others run under; python3 and /usr/bin/python3 are tried otherwise.`,
+RXGYM_PYTHON names the Python that the others run under; python3 and /usr/bin/python3 are tried otherwise.
+RXGYM_PEERS names the folder whose node_modules has the npm packages that are others on a graphics card; this one otherwise.`,
     )
     .action(async (names: string[], flags: BenchFlags & { readonly list?: boolean }) => {
       const { importModules } = await import('./arguments.js')
@@ -92,6 +112,14 @@ RXGYM_PYTHON names the Python that the others run under; python3 and /usr/bin/py
       if (flags.folder !== undefined && names[0] !== GSM8K_FORMAT) {
         const { UsageError } = await import('../errors.js')
         throw new UsageError(`--folder: only ${GSM8K_FORMAT} reads data from one`)
+      }
+      if ((flags.runs ?? flags.wasmSeeds) !== undefined && names[0] !== COUNTDOWN_WEBGPU) {
+        const { UsageError } = await import('../errors.js')
+        throw new UsageError(`--runs, --wasm-seeds: only ${COUNTDOWN_WEBGPU} sets webgpu beside wasm`)
+      }
+      if (flags.runs !== undefined && flags.seeds !== undefined) {
+        const { UsageError } = await import('../errors.js')
+        throw new UsageError('--runs has the seeds of webgpu: leave --seeds out (--wasm-seeds says how many on wasm)')
       }
       const training = trainingOf(names)
       process.exitCode = training ? await learningAction(training, names, flags) : await benchAction(names, flags)
@@ -119,8 +147,10 @@ async function benchAction(names: readonly string[], flags: BenchFlags): Promise
     peers: flags.peers,
     ...(rows.length > 1 && { measure: measureApart }),
     onBegin: (what) => process.stderr.write(`${what} …\n`),
-    onRow: ({ median, unit, details = {} }) => {
-      process.stderr.write(`  ${[amount(median, unit), detailsLine(details)].filter(Boolean).join('; ')}\n`)
+    onRow: (row) => {
+      const told =
+        'skipped' in row ? [`skipped: ${row.skipped}`] : [amount(row.median, row.unit), detailsLine(row.details ?? {})]
+      process.stderr.write(`  ${told.filter(Boolean).join('; ')}\n`)
     },
   })
   process.stdout.write(`${benchTable(found.rows)}\n\n${machineLine(found.machine)}\n${loadLine(found.machine.load)}\n`)
@@ -175,6 +205,7 @@ async function learningAction(training: Training, names: readonly string[], flag
   }
   const options = {
     ...{ seeds, folder: out, data: flags.folder, command: commandLine(names, flags), results },
+    ...{ wasmSeeds: flags.wasmSeeds ?? WASM_SEEDS, runs: flags.runs },
     ...{ stop: interrupt.signal, onEvent: progress.next, onLine },
   }
   try {
@@ -194,6 +225,8 @@ async function learningAction(training: Training, names: readonly string[], flag
 
 type TrainingOptions = LearningOptions & {
   readonly data: string | undefined
+  readonly wasmSeeds: number
+  readonly runs: string | undefined
   readonly onLine: (line: string) => void
 }
 
@@ -202,6 +235,7 @@ const learners: Readonly<Record<Training, (options: TrainingOptions) => Promise<
   [LEARNING]: learned,
   [CHESS_LEARNING]: learnedChess,
   [COUNTDOWN_LEARNING]: learnedCountdown,
+  [COUNTDOWN_WEBGPU]: learnedOnWebgpu,
   [GSM8K_FORMAT]: learnedFormat,
   [DOMAINS]: comparedDomains,
 }
@@ -226,6 +260,15 @@ async function learnedCountdown(options: TrainingOptions): Promise<[unknown, str
   return [found, `${countdownLearningTable(found)}\n\n${countdownTargetLines(found).join('\n')}`]
 }
 
+async function learnedOnWebgpu(options: TrainingOptions): Promise<[unknown, string]> {
+  const { join } = await import('node:path')
+  const { countdownWebgpu } = await import('../bench/countdown-webgpu.js')
+  const { countdownWebgpuTable, countdownWebgpuTargetLines } = await import('../bench/countdown-webgpu-page.js')
+  const recorded = join(options.results ?? RESULTS, 'countdown.json')
+  const found = await countdownWebgpu({ ...options, recorded })
+  return [found, `${countdownWebgpuTable(found)}\n\n${countdownWebgpuTargetLines(found).join('\n')}`]
+}
+
 async function comparedDomains(options: LearningOptions): Promise<[unknown, string]> {
   const { compareDomains } = await import('../bench/domains.js')
   const { domainText } = await import('../report/text-table.js')
@@ -245,7 +288,9 @@ function commandLine(names: readonly string[], flags: BenchFlags): string {
   const parts = ['rxgym bench', ...names]
   const training = trainingOf(names)
   if (flags.folder !== undefined) parts.push('--folder FOLDER')
-  if (training) parts.push(`--seeds ${flags.seeds ?? TRAININGS[training].seeds}`)
+  if (flags.runs !== undefined) parts.push('--runs RUNS')
+  else if (training) parts.push(`--seeds ${flags.seeds ?? TRAININGS[training].seeds}`)
+  if (flags.wasmSeeds !== undefined) parts.push(`--wasm-seeds ${flags.wasmSeeds}`)
   if (flags.quick) parts.push('--quick')
   if (!flags.peers) parts.push('--no-peers')
   if (flags.results) parts.push('--results')

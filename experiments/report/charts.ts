@@ -14,7 +14,8 @@ export interface Size {
 }
 
 export interface LearningCurveOptions extends Size {
-  readonly axis: Axis
+  /** What the points' `x` counts. */
+  readonly axis: Counted
   /** Drawn as a dashed line. */
   readonly threshold?: number | undefined
   readonly title?: string
@@ -29,7 +30,13 @@ export interface LearningCurveOptions extends Size {
 /** `0`, `50k`, `1.5M`. */
 const COUNT_LABEL = "datum.value === 0 ? '0' : format(datum.value, '~s')"
 
-const AXIS_TITLES = { episodes: 'episodes', steps: 'environment steps' } as const
+type Counted = Axis | 'updates'
+
+const AXIS_TITLES = {
+  episodes: 'episodes',
+  steps: 'environment steps',
+  updates: 'updates',
+} as const satisfies Readonly<Record<Counted, string>>
 
 /** The mean return of the last 100 episodes over episodes or steps: a line and an interval band for each configuration. */
 export function learningCurveChart(curves: readonly Curve[], options: LearningCurveOptions): Promise<string> {
@@ -428,7 +435,7 @@ function spread<T extends { readonly y: number }>(
   return sorted.map((end) => ({ ...end, label: end.label + below }))
 }
 
-function xAxis(x: object, axis: Axis, width: number, values?: readonly number[]): object {
+function xAxis(x: object, axis: Counted, width: number, values?: readonly number[]): object {
   const labels = axis === 'steps' ? { labelExpr: COUNT_LABEL } : { format: ',d' }
   return { ...x, axis: { tickCount: width < 500 ? 4 : 6, ...(values && { values }), ...labels } }
 }

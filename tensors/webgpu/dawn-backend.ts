@@ -140,6 +140,26 @@ export class DawnBackend extends WebGPUBackend {
     this.pool.trim()
   }
 
+  /**
+   * Submits what has been encoded, and reads the beginning of a buffer as it is behind that.
+   * @throws BackendError if the device was lost or refused a command
+   */
+  async readBack(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+    const internals = this.#internals
+    const staging = this.pool.acquireBuffer(bytes, GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ)
+    internals.ensureCommandEncoderReady()
+    internals.endComputePassEncoder()
+    internals.commandEncoder!.copyBufferToBuffer(buffer, 0, staging, 0, bytes)
+    this.flush()
+    return this.#checked(async () => {
+      await staging.mapAsync(GPUMapMode.READ)
+      const values = staging.getMappedRange().slice(0)
+      staging.unmap()
+      this.pool.releaseBuffer(staging)
+      return values
+    })
+  }
+
   /** Waits until the device has done all that was submitted.
    *  @throws BackendError if the device was lost or refused a command */
   async done(): Promise<void> {
@@ -154,10 +174,14 @@ export class DawnBackend extends WebGPUBackend {
   }
 
   override async read(dataId: object): Promise<tf.backend_util.TypedArray> {
+    return this.#checked(async () => (await super.read(dataId)) as tf.backend_util.TypedArray)
+  }
+
+  async #checked<T>(read: () => Promise<T>): Promise<T> {
     try {
-      const values = await super.read(dataId)
+      const values = await read()
       this.check()
-      return values as tf.backend_util.TypedArray
+      return values
     } catch (error) {
       // A promise of a lost device may be kept before the one that tells of the loss.
       await new Promise((resolve) => setImmediate(resolve))

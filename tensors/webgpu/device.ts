@@ -75,10 +75,8 @@ async function loadDawn(): Promise<Dawn> {
  * @throws BackendError if there is no adapter, or it has no device to give
  */
 export async function openDevice(): Promise<GpuDevice> {
-  const dawn = await openGpu()
-  // Where a name was chosen that no adapter has, Dawn throws.
-  const adapter = await dawn.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null)
-  if (!adapter) throw new BackendError(`webgpu: ${noAdapter()}, or choose --backend wasm.`)
+  const adapter = await adapterOf(await openGpu())
+  if (!adapter) throw new BackendError(`webgpu: ${await noAdapter()}, or choose --backend wasm.`)
   const features = new Set(gpuFeatures.filter((feature) => adapter.features.has(feature)))
   const timed = adapter.features.has('timestamp-query') ? (['timestamp-query'] as const) : []
   const device = await adapter.requestDevice({
@@ -95,14 +93,60 @@ export function adapterName({ info }: Pick<GPUAdapter, 'info'>): string {
   return [device, info.description].filter(Boolean).join(', ')
 }
 
-function noAdapter(): string {
-  const chosen = process.env.RXGYM_ADAPTER
-  if (chosen)
-    return `no adapter has "${chosen}" in its name. Unset RXGYM_ADAPTER, or set it to another (rxgym doctor lists them)`
-  const wanted = {
-    linux: 'Install the Vulkan loader (Debian: libvulkan1) and a driver',
-    darwin: 'It needs a Mac with Metal',
-    win32: 'Install a driver for Direct3D 12',
+/** Every adapter's name, as `RXGYM_ADAPTER` takes it or a part of it; of several with one name the first is meant.
+ *  @throws BackendError as {@link openGpu} */
+export async function adapterNames(): Promise<string[]> {
+  const { create } = await loadDawn()
+  try {
+    // Dawn lists what there is when it finds nothing of a name that was asked for.
+    await adapterOf(create(['adapter=\n']), { throwing: true })
+    return []
+  } catch (error) {
+    return [...new Set([...String(error).matchAll(/name: '(.*)'$/gm)].map(([, name]) => name!))]
   }
-  return `no adapter found. ${wanted[process.platform as keyof typeof wanted] ?? 'Install a driver'}`
+}
+
+/** Dawn throws where no adapter has the name that was asked for, and finds none where there is none. */
+async function adapterOf(gpu: GPU, { throwing = false } = {}): Promise<GPUAdapter | null> {
+  try {
+    return await gpu.requestAdapter({ powerPreference: 'high-performance' })
+  } catch (error) {
+    if (throwing) throw error
+    return null
+  }
+}
+
+async function noAdapter(): Promise<string> {
+  const chosen = process.env.RXGYM_ADAPTER
+  const names = chosen ? await adapterNames() : []
+  if (names.length > 0) {
+    return `no adapter has "${chosen}" in its name; there are ${names.join(', ')}. Set RXGYM_ADAPTER to a part of one, or unset it`
+  }
+  return `no adapter found. ${wanted()}`
+}
+
+function wanted(): string {
+  switch (process.platform) {
+    case 'linux':
+      return hasVulkanLoader()
+        ? "The Vulkan loader is there, and finds no driver that works: install the graphics card's (Debian: nvidia-driver, or mesa-vulkan-drivers for other cards and for computing in software)"
+        : 'Install the Vulkan loader (Debian: libvulkan1) and a driver'
+    case 'darwin':
+      return 'It needs a Mac with Metal'
+    case 'win32':
+      return 'Install a driver for Direct3D 12'
+    default:
+      return 'Install a driver'
+  }
+}
+
+/** Whether the library that Dawn opens is found and loads. */
+function hasVulkanLoader(): boolean {
+  try {
+    process.dlopen({ exports: {} }, 'libvulkan.so.1')
+    return true
+  } catch (error) {
+    // Found, and of course no addon of Node's.
+    return String(error).includes('self-register')
+  }
 }

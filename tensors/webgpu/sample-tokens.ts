@@ -164,8 +164,8 @@ ${
   }),
 )
 
-/** Bits of a key by which tokens are sorted into bins at once. */
-const BITS = 10
+/** Bits of a key by which tokens are sorted into bins at once: few tokens are done sooner than many bins. */
+const bitsFor = (vocabulary: number) => (vocabulary > 2 ** 13 ? 10 : 8)
 
 /**
  * Where each row is cut off by top-k and top-p: the lowest key that stays, and how many tokens with that key do.
@@ -174,14 +174,14 @@ const BITS = 10
  * that their sums are exact and come in any order.
  */
 const cut = variants(
-  (size: number, penalised: boolean): Kernel<Param, string> => ({
+  (size: number, bits: number, penalised: boolean): Kernel<Param, string> => ({
     name: 'sample-tokens-cut',
     params,
     buffers: { ...readBy(penalised), scratch: 'array<vec4<u32>>' },
     writes: ['scratch'],
     workgroup: [size],
     code: `${keys(penalised)}
-const BINS = ${2 ** BITS}u;
+const BINS = ${2 ** bits}u;
 const ALL = 0xffffffffu;
 var<workgroup> counts: array<atomic<u32>, BINS>;
 var<workgroup> wholes: array<atomic<u32>, BINS>;
@@ -217,7 +217,7 @@ fn search(row: u32, most: f32, number: u32, share: f32, all: f32, local: u32) ->
   var wanted = vec2<u32>();
   loop {
     let above = shift;
-    let bits = min(shift, ${BITS}u);
+    let bits = min(shift, ${bits}u);
     shift -= bits;
     let mask = (1u << bits) - 1u;
     for (var bin = local; bin < BINS; bin += ${size}u) {
@@ -313,12 +313,11 @@ fn main(${ARGUMENTS}) {
   for (var part = 0u; part < params.parts; part++) { key = max(key, scratch[row * params.parts + part].x); }
   let most = logitOf(key);
   var kept = Cut(0u, ALL, 0.0);
-  if (params.topK > 0u) { kept = search(row, most, params.topK, 0.0, 0.0, local); }
-  if (params.topP < 1.0) {
-    // A sum that lies below by rounding alone is enough.
-    let share = params.topP * (1.0 - 1.0 / 4194304.0);
-    let likeliest = search(row, most, 0u, share, kept.sum, local);
-    if (likeliest.low > kept.low || (likeliest.low == kept.low && likeliest.ties < kept.ties)) { kept = likeliest; }
+  // In a loop, so that there is one search to compile: top-k, then top-p of what it left. A sum that lies below by rounding alone is enough.
+  for (var turn = select(1u, 0u, params.topK > 0u); turn < select(1u, 2u, params.topP < 1.0); turn++) {
+    let share = select(0.0, params.topP * (1.0 - 1.0 / 4194304.0), turn == 1u);
+    let found = search(row, most, params.topK, share, kept.sum, local);
+    if (found.low > kept.low || (found.low == kept.low && found.ties < kept.ties)) { kept = found; }
   }
   if (local == 0u) { scratch[2u * params.rows * params.parts + row] = vec4<u32>(kept.low, kept.ties, key, 0u); }
 }`,
@@ -551,14 +550,15 @@ export function sampleTokensInto(encoder: Encoder, draws: TokenDraws, variant = 
     ...{ rows, vocabulary, parts: partsOf(vocabulary), words: seenWords(vocabulary) },
     // The likeliest's exponent is 0 times it.
     ...{ inverse: temperature === 0 ? 1 : Math.min(1 / temperature, 3e38), penalty: repetitionPenalty },
-    ...{ topK: topK < vocabulary ? topK : 0, topP },
+    // The likeliest has more than so small a share.
+    ...{ topK: topK < vocabulary ? topK : 0, topP: Math.max(topP, 1e-30) },
   }
   const mode: Mode = temperature === 0 ? 'greedy' : numbers.topK > 0 || topP < 1 ? 'cut' : 'all'
   const read = { logits, scratch, ...(penalised && before) }
   const { size, cutSize } = variant
   encoder.run(parts(size, penalised, mode === 'greedy'), read, numbers, [rows * numbers.parts])
   if (mode === 'cut') {
-    encoder.run(cut(cutSize, penalised), read, numbers, [rows])
+    encoder.run(cut(cutSize, bitsFor(vocabulary), penalised), read, numbers, [rows])
     encoder.run(kept(size, penalised), read, numbers, [rows * numbers.parts])
   }
   encoder.run(draw(size, penalised, mode), { ...read, uniforms, tokens, logProbs }, numbers, [rows])

@@ -6,8 +6,8 @@ import '../../index.js'
 import { MOVE_FEATURES } from '../../agents/chess/move-features.js'
 import { bench, machineFacts, type Row } from '../../experiments/bench/bench.js'
 import { learningResult, learningTable } from '../../experiments/bench/learning.js'
-import { figureOf, rate, versus } from '../../experiments/bench/measure.js'
-import { type Peer, pythonPeer } from '../../experiments/bench/peers.js'
+import { figureOf, NotMeasurable, rate, threadMicroseconds, versus } from '../../experiments/bench/measure.js'
+import { javascriptPeer, type Peer, pythonPeer } from '../../experiments/bench/peers.js'
 import { rowFamilies } from '../../experiments/bench/rows.js'
 import { amount, benchPage, benchTable, timesAsFast } from '../../experiments/bench/tables.js'
 import { benchCommand } from '../../experiments/commands/bench.js'
@@ -73,6 +73,34 @@ describe('bench', () => {
   it('peers are left out when nobody wants them', async () => {
     const { rows } = await bench([hopping], { effort, peers: false })
     expect(rows[0]!.peers).toEqual([])
+  })
+
+  it('a row that cannot be measured is skipped with its peers, and the next is measured', async () => {
+    const impossible: Row = {
+      ...hopping,
+      measure: async () => {
+        throw new NotMeasurable('there is no ground')
+      },
+    }
+    const { rows } = await bench([impossible, waiting], { effort, peers: true })
+    expect(rows[0]).toEqual({
+      ...{ name: 'hop', what: 'hopping', unit: 'hops/s', better: 'more', target: 7e6 },
+      ...{ skipped: 'there is no ground', peers: [] },
+    })
+    expect(rows[1]).toMatchObject({ median: 1.5 })
+    expect(benchTable(rows).split('\n')[1]).toBe('hopping: skipped: there is no ground')
+    const page = benchPage({ effort, machine: machineFacts(), rows }, 'rxgym bench', rowFamilies.all)
+    expect(page).toContain('| hopping | ≥ 7 M hops/s | skipped |  | there is no ground |')
+  })
+
+  it('any other error of a row ends it all', async () => {
+    const broken: Row = {
+      ...hopping,
+      measure: async () => {
+        throw new Error('fell')
+      },
+    }
+    await expect(bench([broken, waiting], { effort, peers: true })).rejects.toThrow('fell')
   })
 
   it('results can be written as JSON and read back', async () => {
@@ -215,6 +243,13 @@ describe('the figures', () => {
     expect(turns.join('')).toBe('ab'.repeat(30))
   })
 
+  it("a thread's time goes on while it works", () => {
+    const began = threadMicroseconds()
+    const start = performance.now()
+    while (performance.now() - start < 100);
+    expect(threadMicroseconds()).toBeGreaterThan(began)
+  })
+
   it('a figure needs a measurement', () => {
     expect(() => figureOf({ values: [] })).toThrow(RangeError)
   })
@@ -279,6 +314,26 @@ describe('Python peers', () => {
   it('are skipped where there is no Python', async () => {
     const peer = pythonPeer('NumPy', 'numpy_pcg64.py', { needs: ['numpy'] }, () => [])
     expect(await peer.measure(effort)).toEqual({ skipped: 'there is no /nonexistent' })
+  })
+})
+
+describe('JavaScript peers', () => {
+  afterEach(() => vi.unstubAllEnvs())
+
+  it('are skipped where their package is not, and say how to install it', async () => {
+    vi.stubEnv('RXGYM_PEERS', tmpdir())
+    const peer = javascriptPeer('other', 'other.js', { needs: { 'not-there': '1.2.3', nor: '4.5.6' } }, async () => [])
+    expect(await peer.measure(effort)).toEqual({
+      skipped:
+        'not installed: not-there, nor. npm install --ignore-scripts --prefix FOLDER not-there@1.2.3 nor@4.5.6, and RXGYM_PEERS=FOLDER',
+    })
+  })
+
+  it('are looked for in the working directory if no folder is named', async () => {
+    vi.stubEnv('RXGYM_PEERS', '')
+    const peer = javascriptPeer('jax-js', 'onnx.js', { needs: { rxjs: '7.8.2' } }, async () => [])
+    // The program is there, starts and says nothing.
+    expect(await peer.measure(effort)).toEqual({ skipped: expect.not.stringContaining('not installed') })
   })
 })
 

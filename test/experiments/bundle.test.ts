@@ -1,14 +1,25 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { softwareAdapters } from '../software-adapters.js'
 
 const cli = fileURLToPath(new URL('../../dist/experiments/cli.js', import.meta.url))
 const here = mkdtempSync(join(tmpdir(), 'rxgym-bundle-'))
 mkdirSync(join(here, 'full/of'), { recursive: true })
-afterAll(() => rmSync(here, { recursive: true, force: true }))
+afterAll(() => rmSync(here, { recursive: true, force: true }), 60_000)
 
 /** What warns of certificates that a bare root folder does not have. */
 const { NODE_EXTRA_CA_CERTS: _, ...environment } = process.env
@@ -148,6 +159,33 @@ describe.skipIf(!canBeMade())(
       expect(status).toBe(0)
       expect(existsSync(join(root, 'run/report.html'))).toBe(true)
       rmSync(join(root, 'run'), { recursive: true })
+    })
+
+    it('finds no driver for a graphics card, and tells what else runs', () => {
+      const { status, stdout, stderr } = inEmptyRoot(['doctor', '--backend', 'cpu', 'webgpu', '--json'])
+      expect(stderr).toBe('')
+      expect(JSON.parse(stdout).backends).toMatchObject([
+        { backend: 'cpu', runs: true },
+        { backend: 'webgpu', runs: false, why: expect.stringContaining('Install the Vulkan loader') },
+      ])
+      expect(status).toBe(0)
+    })
+
+    it.skipIf(!existsSync(softwareAdapters.swiftshader))('computes on webgpu where a driver is put beside it', () => {
+      const driver = join(root, 'driver')
+      const chromium = dirname(softwareAdapters.swiftshader)
+      mkdirSync(driver)
+      for (const name of ['libvk_swiftshader.so', 'vk_swiftshader_icd.json']) {
+        copyFileSync(join(chromium, name), join(driver, name))
+      }
+      // The loader as --vulkan brings it, but for the download.
+      mkdirSync(join(bundle, 'lib'))
+      copyFileSync('/usr/lib/x86_64-linux-gnu/libvulkan.so.1', join(bundle, 'lib/libvulkan.so.1'))
+      const env = { VK_DRIVER_FILES: '/driver/vk_swiftshader_icd.json' }
+      const { stdout } = inEmptyRoot(['doctor', '--backend', 'webgpu', '--json'], env)
+      rmSync(driver, { recursive: true })
+      rmSync(join(bundle, 'lib'), { recursive: true })
+      expect(JSON.parse(stdout).backends).toMatchObject([{ runs: true, adapter: { vendor: 'google' } }])
     })
 
     it('is started by its launcher through links, and by a module of a user in its folder', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import {
+  type AttentionMask,
   type AttentionShape,
   attention,
   attentionComposed,
@@ -9,6 +10,8 @@ import {
 } from '../../tensors/attention.js'
 import { useBackend } from '../../tensors/backend.js'
 import * as tf from '../../tensors/tf.js'
+import * as onGpu from '../../tensors/webgpu/attention.js'
+import { gpuKernels } from '../../tensors/webgpu/kernels.js'
 import { backends, expectAgreement, expectSlopes, normal, normals, on } from './agreement.js'
 
 afterAll(() => useBackend('wasm'))
@@ -33,13 +36,41 @@ const shapes = fc
 
 type Three = [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D]
 
+/** On a card both ways of its kernels are tested, whichever it would take. */
+const ways = backends.flatMap((backend): [typeof backend, onGpu.AttentionVariant | undefined][] =>
+  backend === 'webgpu'
+    ? [
+        [backend, 'tiled'],
+        [backend, 'plain'],
+      ]
+    : [[backend, undefined]],
+)
+
+/** Attention and its gradient, the kernels' way that is asked for. */
+function both(
+  [q, k, v]: Three,
+  dOut: tf.Tensor2D,
+  mask: AttentionMask,
+  shape: AttentionShape,
+  variant: onGpu.AttentionVariant | undefined,
+) {
+  const gpu = gpuKernels()
+  if (!gpu || !variant) {
+    const attended = attention(q, k, v, mask, shape)
+    return { out: attended.out, ...attentionGradient(dOut, attended, mask, shape) }
+  }
+  const inputs = { q, k, v, segments: mask.segments }
+  const outputs = onGpu.attention(gpu, inputs, shape, variant)
+  return { out: outputs.out, ...onGpu.attentionGradient(gpu, dOut, inputs, outputs, shape, variant) }
+}
+
 const inputsOf = ({ rows, length, heads, keyHeads, headSize }: AttentionShape): Three => [
   normals(1, [rows * length, heads * headSize], 2),
   normals(2, [rows * length, keyHeads * headSize], 2),
   normals(3, [rows * length, keyHeads * headSize]),
 ]
 
-describe.each(backends)('attention on %s', (backend) => {
+describe.each(ways)('attention on %s %s', (backend, variant) => {
   it("agrees with its composition, its gradient with the composition's", async () => {
     await fc.assert(
       fc.asyncProperty(shapes, async ({ shape, segments }) => {
@@ -53,8 +84,7 @@ describe.each(backends)('attention on %s', (backend) => {
         })
         const actual = await on(backend, () => {
           const mask = attentionMask(segments, shape.rows, shape.length)
-          const attended = attention(...inputsOf(shape), mask, shape)
-          return { out: attended.out, ...attentionGradient(slopes(), attended, mask, shape) }
+          return both(inputsOf(shape), slopes(), mask, shape, variant)
         })
         expectAgreement(actual, expected)
       }),
@@ -95,8 +125,7 @@ describe.each(backends)('attention on %s', (backend) => {
     const results = await on(backend, () => {
       const large = () => normals<tf.Rank.R2>(1, [9, 4], 300)
       const mask = attentionMask(new Int32Array(9), 1, 9)
-      const attended = attention(large(), large(), normals(2, [9, 4]), mask, shape)
-      return { out: attended.out, ...attentionGradient(normals(3, [9, 4]), attended, mask, shape) }
+      return both([large(), large(), normals(2, [9, 4])], normals(3, [9, 4]), mask, shape, variant)
     })
     for (const numbers of Object.values(results)) expect(numbers.every(Number.isFinite)).toBe(true)
   })

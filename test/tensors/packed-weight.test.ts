@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { useBackend } from '../../tensors/backend.js'
-import { packedProduct, packedWeight } from '../../tensors/packed-weight.js'
+import { packedGate, packedProduct, packedSwiglu, packedWeight } from '../../tensors/packed-weight.js'
+import { swigluComposed } from '../../tensors/swiglu.js'
 import * as tf from '../../tensors/tf.js'
 import { backends, expectAgreement, normals, on } from './agreement.js'
 
@@ -26,11 +27,23 @@ describe.each(backends)('packedProduct on %s', (backend) => {
     )
   })
 
+  it('gates one product by another', async () => {
+    const x = () => normals<tf.Rank.R2>(1, [3, 20])
+    const gate = () => normals<tf.Rank.R2>(2, [10, 20])
+    const up = () => normals<tf.Rank.R2>(3, [10, 20])
+    const expected = await on('cpu', () => ({
+      y: swigluComposed(tf.matMul(x(), gate(), false, true), tf.matMul(x(), up(), false, true)),
+    }))
+    expectAgreement(await on(backend, () => ({ y: packedSwiglu(x(), packedGate(gate(), up())) })), expected)
+  })
+
   it('refuses rows of another size', async () => {
     await useBackend(backend)
     tf.tidy(() => {
       const weight = packedWeight(normals<tf.Rank.R2>(1, [3, 4]))
       expect(() => packedProduct(normals<tf.Rank.R2>(2, [2, 5]), weight)).toThrow('rows of 5')
+      const gate = packedGate(normals<tf.Rank.R2>(1, [3, 4]), normals<tf.Rank.R2>(1, [3, 4]))
+      expect(() => packedSwiglu(normals<tf.Rank.R2>(2, [2, 5]), gate)).toThrow('rows of 5')
     })
   })
 })

@@ -11,26 +11,36 @@ const size = fc.integer({ min: 1, max: 40 })
 const inner = fc.oneof(size, fc.integer({ min: 120, max: 300 }))
 
 describe.each(backends)('product on %s', (backend) => {
-  it('is the product of matrices of any size, transposed or not, plus a matrix, a row or nothing', async () => {
+  it('is the product of matrices of any size, transposed or not, scaled or not, plus a matrix, a row or nothing', async () => {
     const plus = fc.constantFrom('matrix', 'row', undefined)
+    const scales = fc.constantFrom(1, 0.25)
     await fc.assert(
-      fc.asyncProperty(size, size, inner, fc.boolean(), fc.boolean(), plus, async (m, n, k, a, b, added) => {
-        const inputs = () => ({
-          left: normals<tf.Rank.R2>(1, a ? [k, m] : [m, k]),
-          right: normals<tf.Rank.R2>(2, b ? [n, k] : [k, n]),
-          extra: added && normals(3, added === 'row' ? [n] : [m, n]),
-        })
-        const expected = await on('cpu', () => {
-          const { left, right, extra } = inputs()
-          const c = tf.matMul(left, right, a, b)
-          return { c: extra ? tf.add(c, extra) : c }
-        })
-        const actual = await on(backend, () => {
-          const { left, right, extra } = inputs()
-          return { c: product(left, right, { a, b, plus: extra }) }
-        })
-        expectAgreement(actual, expected)
-      }),
+      fc.asyncProperty(
+        size,
+        size,
+        inner,
+        fc.boolean(),
+        fc.boolean(),
+        plus,
+        scales,
+        async (m, n, k, a, b, added, scale) => {
+          const inputs = () => ({
+            left: normals<tf.Rank.R2>(1, a ? [k, m] : [m, k]),
+            right: normals<tf.Rank.R2>(2, b ? [n, k] : [k, n]),
+            extra: added && normals(3, added === 'row' ? [n] : [m, n]),
+          })
+          const expected = await on('cpu', () => {
+            const { left, right, extra } = inputs()
+            const c = tf.mul(tf.matMul(left, right, a, b), scale)
+            return { c: extra ? tf.add(c, extra) : c }
+          })
+          const actual = await on(backend, () => {
+            const { left, right, extra } = inputs()
+            return { c: product(left, right, { a, b, plus: extra, scale }) }
+          })
+          expectAgreement(actual, expected)
+        },
+      ),
     )
   })
 

@@ -16,7 +16,7 @@ import type { Differentiated, PolicyOutputs } from '../../../agents/policy.js'
 import { leaveOneOut } from '../../../algorithms/advantages.js'
 import { k3Loss, klPerSequence, policyGradientLoss } from '../../../algorithms/rloo.js'
 import { Adam } from '../../../tensors/adam.js'
-import { useBackend } from '../../../tensors/backend.js'
+import { type BackendName, useBackend } from '../../../tensors/backend.js'
 import * as tf from '../../../tensors/tf.js'
 import { tokenScores } from '../../../tensors/token-scores.js'
 import { describeGolden, golden } from '../../golden/golden.js'
@@ -140,11 +140,21 @@ async function normOf(tensors: Iterable<tf.Tensor>): Promise<number> {
 /** The mean over all completion tokens. */
 const crossEntropy = ({ logProbs }: PolicyOutputs): tf.Scalar => tf.neg(tf.mean(logProbs))
 
-describe.each([
-  { computes: 'wasm with kernels', backend: 'wasm', wanted: true },
-  { computes: "wasm with tfjs's operations", backend: 'wasm', wanted: false },
-  { computes: 'cpu', backend: 'cpu', wanted: false },
-] as const)('on $computes', ({ backend, wanted }) => {
+interface Computing {
+  readonly computes: string
+  readonly backend: BackendName
+  readonly wanted: boolean
+}
+
+const here: readonly Computing[] = process.env.RXGYM_TEST_WEBGPU
+  ? [{ computes: 'webgpu', backend: 'webgpu', wanted: false }]
+  : [
+      { computes: 'wasm with kernels', backend: 'wasm', wanted: true },
+      { computes: "wasm with tfjs's operations", backend: 'wasm', wanted: false },
+      { computes: 'cpu', backend: 'cpu', wanted: false },
+    ]
+
+describe.each(here)('on $computes', ({ backend, wanted }) => {
   beforeAll(async () => {
     kernels.wanted = wanted
     await useBackend(backend)

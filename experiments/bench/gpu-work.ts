@@ -214,8 +214,11 @@ export async function gpuRate(
   }
 }
 
-/** Milliseconds of a repetition: a thread's time is known to a few. */
+/** Calls of a repetition, and milliseconds of it, at least: a thread's time is known to a few. */
+const CALLS = 1000
 const CALLING = 100
+/** So many repetitions are left out: only after thousands of calls they are compiled as well as they will be. */
+const WARM_UP = 3
 
 /** Microseconds that a call which asks the device for something takes of this thread, and by the clock, once for each repetition, after a
  *  warm-up: the device is not waited for.
@@ -227,16 +230,16 @@ export async function callTime(
 ): Promise<{ readonly values: number[]; readonly byClock: number }> {
   const values: number[] = []
   const byClock: number[] = []
-  for (let repetition = 0; repetition <= repetitions; repetition++) {
+  for (let repetition = 0; repetition < WARM_UP + repetitions; repetition++) {
     const [began, beganByClock] = [threadMicroseconds(), performance.now()]
     let asked = 0
     do {
       const count = call()
       asked += typeof count === 'number' ? count : await count
-    } while (performance.now() - beganByClock < CALLING)
+    } while (asked < CALLS || performance.now() - beganByClock < CALLING)
     const [ended, endedByClock] = [threadMicroseconds(), performance.now()]
     await done()
-    if (repetition === 0) continue
+    if (repetition < WARM_UP) continue
     values.push((ended - began) / asked)
     byClock.push((1000 * (endedByClock - beganByClock)) / asked)
   }

@@ -3,7 +3,12 @@ import { defineConfig } from 'vitest/config'
 import { softwareAdapters } from './test/software-adapters.js'
 
 /** What computes on a graphics card, in the tests that go through all backends. */
-const onWebgpu = ['test/tensors/*.test.ts', 'test/tensors/webgpu/*.test.ts', 'test/agents/llm/golden.test.ts']
+const onWebgpu = [
+  'test/tensors/*.test.ts',
+  'test/tensors/webgpu/*.test.ts',
+  'test/agents/llm/golden.test.ts',
+  'test/experiments/bench/countdown-webgpu.test.ts',
+]
 
 const shared = {
   globalSetup: 'test/temporary-folder.ts',

@@ -2,11 +2,14 @@ import { existsSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
 import { softwareAdapters } from './test/software-adapters.js'
 
-/** What computes on a graphics card, in the tests that go through all backends. */
 const onlyOnWebgpu = 'test/**/webgpu/*.test.ts'
-const onWebgpu = [
-  ...['test/tensors/*.test.ts', 'test/agents/llm/golden.test.ts', 'test/experiments/bench/gpu-operations.test.ts'],
-  onlyOnWebgpu,
+/** What computes on a graphics card, in the tests that go through all backends. */
+const onWebgpu = ['test/tensors/*.test.ts', 'test/agents/llm/golden.test.ts', onlyOnWebgpu]
+/** What runs commands there, which one adapter is enough for. */
+const commandsOnWebgpu = [
+  'test/experiments/bench/gpu-operations.test.ts',
+  'test/experiments/bench/countdown-webgpu.test.ts',
+  'test/tensors/webgpu/gpu-bench.test.ts',
 ]
 
 const shared = {
@@ -16,6 +19,9 @@ const shared = {
   // A condition is waited for; the default of a second would be a timed assertion on a busy machine.
   expect: { poll: { timeout: 30_000 } },
 }
+
+/** An adapter in software compiles a kernel in seconds, and where it keeps none, anew for each file. */
+const compiling = { ...shared, testTimeout: 600_000, hookTimeout: 600_000 }
 
 export default defineConfig({
   test: {
@@ -28,14 +34,16 @@ export default defineConfig({
         .filter(([, driver]) => process.env.CI || existsSync(driver))
         .map(([name, driver]) => ({
           test: {
-            ...shared,
+            ...compiling,
             name,
-            include: onWebgpu,
+            ...(name === 'lavapipe'
+              ? { include: [...onWebgpu, ...commandsOnWebgpu] }
+              : { include: onWebgpu, exclude: commandsOnWebgpu }),
             env: { RXGYM_TEST_WEBGPU: name, VK_DRIVER_FILES: driver, XDG_RUNTIME_DIR: '/tmp' },
           },
         })),
       // The card of the machine itself: npm run test:gpu.
-      ...(process.env.RXGYM_TEST_WEBGPU ? [{ test: { ...shared, name: 'gpu', include: onWebgpu } }] : []),
+      ...(process.env.RXGYM_TEST_WEBGPU ? [{ test: { ...compiling, name: 'gpu', include: onWebgpu } }] : []),
     ],
   },
 })

@@ -74,9 +74,29 @@ export function countdownWebgpuTargetLines({ wasm, webgpu, evaluations, configs 
   ]
 }
 
+/** The share of right answers at the end of a stage; undefined where a run has not come to it. */
+function end(run: SeedRun, stage: Stage): number | undefined {
+  return run[stage]?.ended ? run[stage].evaluations.at(-1)?.correct : undefined
+}
+
+/** Whether these shares lie within those of all seeds that are known on `wasm`, the recorded ones counted in. */
+function shareLines({ wasm, webgpu, recorded }: CountdownWebgpu): string[] {
+  const others = (recorded?.seeds ?? []).filter(({ seed }) => wasm.every((run) => run.seed !== seed))
+  return webgpu.map((run) => {
+    const stages = STAGES.map((stage) => {
+      const known = [...wasm.flatMap((each) => end(each, stage) ?? []), ...others.map((each) => each[stage])]
+      const found = end(run, stage)
+      if (found === undefined) return `after ${NAMES[stage]} not there yet`
+      const [least, greatest] = [Math.min(...known), Math.max(...known)]
+      const within = found >= least && found <= greatest ? 'within' : 'outside'
+      return `after ${NAMES[stage]} ${share(found)}, ${within} the ${share(least)} to ${share(greatest)} of ${plural(known.length, 'seed')} on \`wasm\``
+    })
+    return `- seed ${run.seed} on \`webgpu\`: ${stages.join('; ')}`
+  })
+}
+
 /** Shares of right answers at the ends of both stages. */
 function sharesTable({ wasm, webgpu, recorded }: CountdownWebgpu): string {
-  const end = (run: SeedRun, stage: Stage) => (run[stage]?.ended ? run[stage].evaluations.at(-1)?.correct : undefined)
   const line = (name: string, seed: number, sft: number | undefined, rloo: number | undefined) => [
     ...[name, String(seed)],
     ...[sft, rloo].map((value) => (value === undefined ? NONE : share(value))),
@@ -206,11 +226,13 @@ evaluation. The 95% interval of an evaluation over its tasks is ${decimals(wide)
 
 ${sharesTable(found)}
 
+${shareLines(found).join('\n')}
+
 Share of the tasks that are solved, one completion each, the likeliest tokens.${
     recorded
       ? `
 Recorded before: \`countdown.json\` of [Learning Countdown](countdown.md), measured on ${recorded.began.slice(0, 10)} at commit ${recorded.commit ?? 'unknown'} with the backend that was chosen by itself. It keeps the
-ends of both stages, so the curves above are all of runs that were made for this page.`
+ends of both stages, so the curves above are all of runs that were made for this page; a seed that is in both counts once.`
       : ''
   }
 
@@ -228,7 +250,7 @@ The validation loss of SFT: the mean negative log-likelihood of the solver's ans
 
 ${runsTable(found)}
 
-With evaluations, beside whatever else the machine did. The runs on \`wasm\` went side by side, one a core; those on \`webgpu\` one after the other.
+With evaluations, beside whatever else the machine did: these are no measurements of speed. The runs on \`wasm\` went side by side, one a core; those on \`webgpu\` one after the other.
 
 ## The presets
 

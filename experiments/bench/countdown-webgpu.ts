@@ -163,10 +163,13 @@ export async function countdownWebgpu(options: CountdownWebgpuOptions): Promise<
   const train = (on: BackendName, first: number, count: number) =>
     trainSeeds(join(folder, on), configsOf(first, on, overrides), count, options)
   // First the ones that may not run at all, or take long
-  const webgpu = runs === undefined ? await train(backend, 0, seeds) : foundIn(runs, backend, overrides)
-  const numbers = webgpu.map(({ seed }) => seed)
+  const begun = runs === undefined ? await train(backend, 0, seeds) : foundIn(runs, backend, overrides)
+  const numbers = begun.map(({ seed }) => seed)
   const first = Math.min(...numbers)
   const wasm = await train('wasm', first, Math.max(wasmSeeds, Math.max(...numbers) - first + 1))
+  // A run that still goes on has come further meanwhile
+  const present = runs === undefined ? begun : foundIn(runs, backend, overrides)
+  const webgpu = present.filter(({ seed }) => numbers.includes(seed))
 
   const earlier = recorded === undefined ? undefined : recordedShares(recorded)
   const found: CountdownWebgpu = {
@@ -402,14 +405,19 @@ export function recordedShares(file: string): RecordedShares | undefined {
 
 /** Mean reward over the updates of both stages: wasm's mean in the band of its seeds, and each of webgpu's seeds in its
  *  interval over the tasks. */
-export function countdownWebgpuPicture({ wasm, webgpu, evaluations, tasks }: CountdownWebgpu): Promise<string> {
+export function countdownWebgpuPicture({
+  wasm,
+  webgpu,
+  tasks,
+}: Pick<CountdownWebgpu, 'wasm' | 'webgpu' | 'tasks'>): Promise<string> {
   const before = wasm[0]!.sft.updates
   /** RLOO goes on where SFT ended, and begins with the evaluation that SFT ended with. */
   const along = ({ stage, update }: { readonly stage: Stage; readonly update: number }) =>
     stage === 'sft' ? [update] : update > 0 ? [before + update] : []
   const spread: Curve = {
     name: 'wasm',
-    points: evaluations.flatMap((point) =>
+    // All of its evaluations, also those that webgpu has not come to
+    points: comparedEvaluations(wasm, wasm).flatMap((point) =>
       along(point).map((x) => ({ x, y: mean(point.wasm), low: point.least, high: point.greatest })),
     ),
   }

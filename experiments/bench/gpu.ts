@@ -180,14 +180,15 @@ async function decoded(bench: ModelBench) {
     tokensPerSecond: milliseconds.map((all) => (1000 * batch * newTokens) / all),
     shares: steps.map((step) => (100 * limit) / step),
     cores: milliseconds.map((all, i) => cpuMilliseconds[i]! / all),
-    details: { batch, prompt, newTokens, ...rounded(told), dispatchesPerStep: dispatches(model, batch) },
+    details: { batch, prompt, newTokens, ...rounded(told), dispatchesPerStep: dispatches(bench) },
   }
 }
 
-/** Of a step of so many rows. */
-function dispatches(model: LanguageModel, batch: number): Json {
+/** Of a step of all rows. */
+function dispatches({ model, sizes }: ModelBench): Json {
+  const { batch, prompt, newTokens } = sizes.decode
   const weights = decodeWeights(model.config, model.weights)
-  const decoder = weights.decoder(batch, 8, checkedSampling({}))
+  const decoder = weights.decoder(batch, prompt + newTokens, checkedSampling({}))
   try {
     return decoder instanceof GpuDecoder ? decoder.dispatches(batch) : null
   } finally {

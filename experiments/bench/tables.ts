@@ -32,9 +32,9 @@ export function targetOf({ target, better, unit }: Pick<RowResult, 'target' | 'b
   return target === undefined ? '' : `${better === 'more' ? '≥' : '≤'} ${amount(target, unit)}`
 }
 
-function verdictOf({ reached, target, notJudged }: MeasuredRow): string {
+function verdictOf({ reached, notJudged }: MeasuredRow): string {
   if (reached !== undefined) return verdict(reached)
-  return target === undefined || notJudged === undefined ? '' : 'not judged'
+  return notJudged === undefined ? '' : 'not judged'
 }
 
 /** Why targets are not judged, each reason once, as lines. */

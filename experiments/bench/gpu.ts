@@ -62,7 +62,7 @@ function cardRow(facts: RowFacts, measure: (bench: Bench) => Promise<Measurement
       const { gpu, adapter } = await startGpu()
       const sizes = gpu.inSoftware ? SOFTWARE : CARD
       const { values, details } = await measure({ gpu, sizes, effort })
-      const notJudged = `${adapter} computes on the processor, the sizes are scaled down, and no figure here is one of a graphics card`
+      const notJudged = `${adapter} computes on the processor, the sizes are scaled down, and no figure here is one of a graphics card: those of an H200 are still to be measured`
       return { values, details: { adapter, ...details }, ...(gpu.inSoftware && { notJudged }) }
     },
   }

@@ -1,5 +1,5 @@
 import { KeyValueCache } from '../../tensors/key-value-cache.js'
-import { type PackedWeight, packedWeight } from '../../tensors/packed-weight.js'
+import { type PackedWeight, packedGate, packedWeight } from '../../tensors/packed-weight.js'
 import { ropeAngles, ropeFrequencies } from '../../tensors/rope.js'
 import * as tf from '../../tensors/tf.js'
 import {
@@ -10,7 +10,7 @@ import {
 } from '../../tensors/webgpu/decode-attention.js'
 import { addInto, embedLastInto, keepDrawsInto } from '../../tensors/webgpu/decode-state.js'
 import { type Bound, type Encoder, type Gpu, Plan } from '../../tensors/webgpu/kernels.js'
-import { packed, packedProductInto, packedSwigluInto } from '../../tensors/webgpu/packed-product.js'
+import { packedProductInto, packedSwigluInto } from '../../tensors/webgpu/packed-product.js'
 import { rmsNormInto } from '../../tensors/webgpu/rms-norm.js'
 import {
   markSeenInto,
@@ -83,7 +83,7 @@ export class GpuDecodeWeights implements DecodeWeights {
           },
           output: layer(`${block}.self_attn.o_proj`),
           middleNorm: tf.clone(weights[`${block}.post_attention_layernorm.weight`] as tf.Tensor1D),
-          gateAndUp: biasOf(gate) ? { gate: layer(gate), up: layer(up) } : packed(gpu, of(gate), of(up), half),
+          gateAndUp: biasOf(gate) ? { gate: layer(gate), up: layer(up) } : packedGate(of(gate), of(up), half).gate,
           down: layer(`${block}.mlp.down_proj`),
         }
       })

@@ -17,8 +17,8 @@ export async function measureApart({ name }: Row, effort: Effort): Promise<Measu
     const { rows } = JSON.parse(readFileSync(file, 'utf8')) as BenchResults
     const row = rows[0]!
     if ('skipped' in row) throw new NotMeasurable(row.skipped)
-    const { values, details } = row
-    return { values, ...(details && { details }) }
+    const { values, details, notJudged } = row
+    return { values, ...(details && { details }), ...(notJudged !== undefined && { notJudged }) }
   } finally {
     rmSync(folder, { recursive: true })
   }

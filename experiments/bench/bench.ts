@@ -13,6 +13,8 @@ export interface Row {
   readonly better: 'more' | 'less'
   /** What the median is to reach. */
   readonly target?: number
+  /** How many times as fast as a peer it is to be. */
+  readonly peerTarget?: number
   /** @throws NotMeasurable where it cannot be */
   measure(effort: Effort): Promise<Measurement>
   readonly peers: readonly Peer[]
@@ -25,6 +27,8 @@ export type PeerResult =
       readonly name: string
       /** How many times as fast rxgym is, median by median. */
       readonly ratio: number
+      /** Whether that is what it is to be, or more; absent without a target. */
+      readonly reached?: boolean
     } & Figure)
 
 /** A row, measured. */
@@ -35,7 +39,7 @@ export interface MeasuredRow extends Figure, RowHead {
 }
 
 /** What of a row is told with its figures. */
-type RowHead = Pick<Row, 'name' | 'what' | 'unit' | 'better' | 'target'>
+type RowHead = Pick<Row, 'name' | 'what' | 'unit' | 'better' | 'target' | 'peerTarget'>
 
 /** A row, measured, or one that could not be, nor its peers then. */
 export type RowResult = MeasuredRow | (RowHead & Skipped & { readonly peers: readonly [] })
@@ -86,8 +90,9 @@ export async function bench(
   const measured = new Map<Peer, Measurement | Skipped>()
   for (const row of rows) {
     onBegin(row.what)
-    const { name, what, unit, better, target } = row
-    const head = { name, what, unit, better, ...(target !== undefined && { target }) }
+    const { name, what, unit, better, target, peerTarget } = row
+    const targets = { ...(target !== undefined && { target }), ...(peerTarget !== undefined && { peerTarget }) }
+    const head: RowHead = { name, what, unit, better, ...targets }
     const own = await orSkipped(measure(row, effort))
     if ('skipped' in own) {
       results.push({ ...head, ...own, peers: [] })
@@ -100,10 +105,10 @@ export async function bench(
       onBegin(peer.name)
       const found = measured.get(peer) ?? (await peer.measure(effort))
       measured.set(peer, found)
-      beside.push(besideOf(peer.name, found, figure, better))
+      beside.push(besideOf(peer.name, found, figure, head))
     }
-    const reached =
-      target === undefined ? undefined : better === 'more' ? figure.median >= target : figure.median <= target
+    const judged = target !== undefined && figure.notJudged === undefined
+    const reached = judged ? (better === 'more' ? figure.median >= target : figure.median <= target) : undefined
     const result: RowResult = {
       ...head,
       ...figure,
@@ -125,10 +130,17 @@ async function orSkipped(measured: Promise<Measurement>): Promise<Measurement | 
   }
 }
 
-function besideOf(name: string, found: Measurement | Skipped, own: Figure, better: 'more' | 'less'): PeerResult {
+function besideOf(
+  name: string,
+  found: Measurement | Skipped,
+  own: Figure,
+  { better, peerTarget }: RowHead,
+): PeerResult {
   if ('skipped' in found) return { name, ...found }
   const figure = figureOf(found)
-  return { name, ratio: better === 'more' ? own.median / figure.median : figure.median / own.median, ...figure }
+  const ratio = better === 'more' ? own.median / figure.median : figure.median / own.median
+  const judged = peerTarget !== undefined && own.notJudged === undefined
+  return { name, ratio, ...(judged && { reached: ratio >= peerTarget }), ...figure }
 }
 
 /** This machine now; `load` twice the same. */

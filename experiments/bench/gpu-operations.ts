@@ -1,16 +1,14 @@
 import { median } from '../../algorithms/statistics.js'
 import { attention, attentionMask } from '../../tensors/attention.js'
-import { useBackend } from '../../tensors/backend.js'
-import { BackendError } from '../../tensors/backend-error.js'
 import { product } from '../../tensors/product.js'
 import { rmsNorm, rmsNormGradient } from '../../tensors/rms-norm.js'
 import { swiglu } from '../../tensors/swiglu.js'
 import * as tf from '../../tensors/tf.js'
-import { adapterName, openGpu } from '../../tensors/webgpu/device.js'
-import { type Gpu, gpuKernels } from '../../tensors/webgpu/kernels.js'
+import type { Gpu } from '../../tensors/webgpu/kernels.js'
 import type { Row } from './bench.js'
+import { adapterHere, startGpu } from './gpu-adapter.js'
 import { callTime, EPSILON, type GpuInputs, type GpuWork, type GpuWorker, gpuInputs, gpuRate } from './gpu-work.js'
-import { type Effort, NotMeasurable } from './measure.js'
+import type { Effort } from './measure.js'
 import { javascriptPeer, type Peer } from './peers.js'
 
 /** A work at the sizes of a card, and of an adapter that computes on the processor. */
@@ -62,24 +60,6 @@ function peersOf(work: Sizes, measure: 'rate' | 'call' = 'rate'): readonly Peer[
     javascriptPeer("onnxruntime-node's WebGPU provider", 'onnxruntime-gpu.js', { needs: packages.onnxruntime }, args),
     javascriptPeer('jax-js', 'jax-gpu.js', { needs: packages.jax }, args),
   ]
-}
-
-/** What adapter there is; no device is made. */
-async function adapterHere(): Promise<{ readonly inSoftware: boolean }> {
-  const adapter = await (await openGpu()).requestAdapter({ powerPreference: 'high-performance' })
-  return { inSoftware: adapter?.info.isFallbackAdapter ?? true }
-}
-
-/** @throws NotMeasurable where the backend does not start */
-async function startGpu(): Promise<{ readonly gpu: Gpu; readonly adapter: string }> {
-  try {
-    await useBackend('webgpu')
-    const gpu = gpuKernels()!
-    return { gpu, adapter: adapterName(gpu.backend.gpu.adapter) }
-  } catch (error) {
-    if (error instanceof BackendError) throw new NotMeasurable(error.message)
-    throw error
-  }
 }
 
 function rateRow(name: string, what: string, unit: string, work: Sizes): Row {

@@ -23,6 +23,7 @@ import { benchTokenizer, type LanguageWorkName, LENGTH, languageWork } from './l
 import type { LanguageWorkerReport, LanguageWorkerStart } from './language-worker.js'
 import { type Effort, rate, rateOfPromises, stopwatch, versus } from './measure.js'
 import { pythonPeer } from './peers.js'
+import { randomWeights } from './random-weights.js'
 
 const run = promisify(execFile)
 const MIB = 2 ** 20
@@ -355,19 +356,6 @@ async function withCheckpoint<T>(layers: number, body: (folder: string, file: st
     return await body(folder, join(folder, WEIGHTS))
   } finally {
     rmSync(parent, { recursive: true, force: true })
-  }
-}
-
-/** The same random numbers again and again: as many of their own for every weight would take longer than all else. */
-function* randomWeights(shapes: ReadonlyMap<string, readonly number[]>): Generator<[string, HostTensor]> {
-  const random = new PCG64(5)
-  const numbers = Float32Array.from({ length: 2 ** 16 }, () => random.normal(0, 0.02))
-  for (const [name, shape] of shapes) {
-    const data = new Float32Array(shape.reduce((product, length) => product * length, 1))
-    for (let at = 0; at < data.length; at += numbers.length) {
-      data.set(numbers.subarray(0, Math.min(numbers.length, data.length - at)), at)
-    }
-    yield [name, { shape, data }]
   }
 }
 

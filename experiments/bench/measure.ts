@@ -54,6 +54,8 @@ export const QUICK: Effort = {
 export interface Measurement {
   readonly values: readonly number[]
   readonly details?: { readonly [name: string]: Json }
+  /** Why the figure is none that a target is of, where it is not. */
+  readonly notJudged?: string
 }
 
 /** Tells that a row cannot be measured here, and why: the others still are. */

@@ -20,6 +20,8 @@ export interface Skipped {
   readonly skipped: string
 }
 
+type Arguments = readonly (string | number)[]
+
 const run = promisify(execFile)
 const MOST_OUTPUT = 2 ** 20
 
@@ -42,7 +44,7 @@ export function pythonPeer(
   name: string,
   script: string,
   { needs, likes = [] }: { readonly needs: readonly string[]; readonly likes?: readonly string[] },
-  args: (effort: Effort) => readonly (string | number)[],
+  args: (effort: Effort) => Arguments | Promise<Arguments>,
 ): Peer {
   return {
     name,
@@ -51,13 +53,13 @@ export function pythonPeer(
       if (path === undefined) return NO_SCRIPTS
       const python = (await pythonWith([...needs, ...likes])) ?? (await pythonWith(needs))
       if (python === undefined) return { skipped: await whyNot(needs) }
-      return answerOf(python, [path, ...args(effort).map(String)])
+      return answerOf(python, [path, ...(await args(effort)).map(String)])
     },
   }
 }
 
 /** A C file of `peers/`, compiled with `cc -O3`. */
-export function cPeer(name: string, source: string, args: (effort: Effort) => readonly (string | number)[]): Peer {
+export function cPeer(name: string, source: string, args: (effort: Effort) => Arguments): Peer {
   return {
     name,
     async measure(effort) {
@@ -89,7 +91,7 @@ export function javascriptPeer(
   name: string,
   module: string,
   { needs }: { readonly needs: Readonly<Record<string, string>> },
-  args: (effort: Effort) => Promise<readonly (string | number)[]>,
+  args: (effort: Effort) => Promise<Arguments>,
 ): Peer {
   return {
     name,

@@ -1,5 +1,6 @@
 import type { Row } from './bench.js'
 import { chessRows } from './chess.js'
+import { GPU_NOTE, gpuRows } from './gpu.js'
 import { gpuOperationRows } from './gpu-operations.js'
 import { languageRows } from './language.js'
 import { steppingRows } from './stepping.js'
@@ -10,6 +11,8 @@ import { trainingRows } from './training.js'
 export interface RowFamily {
   readonly page: string
   readonly title: string
+  /** What its page says first. */
+  readonly note?: string
   readonly rows: readonly Row[]
 }
 
@@ -18,6 +21,7 @@ export const rowFamilies = {
   all: { page: 'bench', title: 'Benchmarks', rows: [...steppingRows, ...trainingRows] },
   chess: { page: 'chess-bench', title: 'Benchmarks of chess', rows: chessRows },
   text: { page: 'text-bench', title: 'Benchmarks of text environments', rows: textRows },
+  gpu: { page: 'gpu-bench', title: 'Benchmarks of a language model on a graphics card', note: GPU_NOTE, rows: gpuRows },
   'gpu-operations': {
     ...{ page: 'gpu-operations-bench', title: 'Benchmarks of operations on a graphics card', rows: gpuOperationRows },
   },

@@ -9,7 +9,7 @@ import type { RowFamily } from './rows.js'
 /** Figures as the terminal shows them: a line for each row, its peers below it. */
 export function benchTable(rows: readonly RowResult[]): string {
   const header = ['', 'target', 'median', 'lowest', 'highest', '']
-  const lines = rows.flatMap((row) => [rowLine(row), ...row.peers.map((peer) => peerLine(peer, row.unit))])
+  const lines = rows.flatMap((row) => [rowLine(row), ...row.peers.map((peer) => peerLine(peer, row))])
   return aligned([header, ...lines]).join('\n')
 }
 
@@ -32,8 +32,15 @@ export function targetOf({ target, better, unit }: Pick<RowResult, 'target' | 'b
   return target === undefined ? '' : `${better === 'more' ? '≥' : '≤'} ${amount(target, unit)}`
 }
 
-function verdictOf({ reached }: MeasuredRow): string {
-  return reached === undefined ? '' : verdict(reached)
+function verdictOf({ reached, notJudged }: MeasuredRow): string {
+  if (reached !== undefined) return verdict(reached)
+  return notJudged === undefined ? '' : 'not judged'
+}
+
+/** Why targets are not judged, each reason once, as lines. */
+export function notJudgedLines(rows: readonly RowResult[]): string[] {
+  const reasons = rows.flatMap((row) => ('notJudged' in row && row.notJudged !== undefined ? [row.notJudged] : []))
+  return [...new Set(reasons)].map((reason) => `targets are not judged: ${reason}`)
 }
 
 /** Whether a target is reached, in a word. */
@@ -41,11 +48,20 @@ export function verdict(reached: boolean): string {
   return reached ? 'reached' : 'MISSED'
 }
 
-function peerLine(peer: PeerResult, unit: string): string[] {
+function peerLine(peer: PeerResult, { unit, peerTarget }: Pick<RowResult, 'unit' | 'peerTarget'>): string[] {
   const name = `  ${peer.name}`
   if ('skipped' in peer) return skippedLine(name, peer)
   const figures = [peer.median, peer.min, peer.max].map((value) => amount(value, unit))
-  return [name, '', ...figures, timesAsFast(peer.ratio)]
+  return [name, ratioTarget(peerTarget), ...figures, [timesAsFast(peer.ratio), ratioVerdict(peer)].join('')]
+}
+
+/** How many times as fast as a peer a row is to be: `≥ 5×`. */
+function ratioTarget(peerTarget: number | undefined): string {
+  return peerTarget === undefined ? '' : `≥ ${peerTarget}×`
+}
+
+function ratioVerdict({ reached }: { readonly reached?: boolean }): string {
+  return reached === undefined ? '' : `, ${verdict(reached)}`
 }
 
 /** `rxgym 45×`, also where it is the slower. */
@@ -125,14 +141,17 @@ export function presetLine(name: string): string {
 export function benchPage(
   { machine, rows, effort }: BenchResults,
   command: string,
-  { page: name, title }: Pick<RowFamily, 'page' | 'title'>,
+  { page: name, title, note }: Pick<RowFamily, 'page' | 'title' | 'note'>,
 ): string {
   const peers = rows.flatMap((row) => row.peers.map((peer) => ({ row, peer })))
   return `# ${title}
 
 Written by \`${command}\` on ${machine.began.slice(0, 10)}; every number here is from that run, and all of it is in \`${name}.json\`.
 
-- Machine: ${machineLine(machine)}
+${[note, ...notJudgedLines(rows).map((line) => `**${raised(line)}.**`)]
+  .filter(Boolean)
+  .map((text) => `${text}\n\n`)
+  .join('')}- Machine: ${machineLine(machine)}
 - Commit: ${machine.commit ?? 'unknown'}
 - ${raised(loadLine(machine.load))}
 - Rates: median of ${effort.repetitions} repetitions of ${effort.seconds} s after a warm-up of ${effort.seconds} s, one after the other, each row in a process of its own, one thread
@@ -163,9 +182,10 @@ function rowCells(row: RowResult): string[] {
   return [what, targetOf(row), amount(median, unit), `${amount(min, unit)} to ${amount(max, unit)}`, verdictOf(row)]
 }
 
-function peerCells({ name, unit }: RowResult, peer: PeerResult): string[] {
-  if ('skipped' in peer) return [`\`${name}\``, peer.name, 'skipped', '', peer.skipped]
-  const ratio = timesAsFast(peer.ratio).replace('rxgym ', '')
+function peerCells({ name, unit, peerTarget }: RowResult, peer: PeerResult): string[] {
+  if ('skipped' in peer) return [`\`${name}\``, peer.name, 'skipped', ratioTarget(peerTarget), peer.skipped]
+  const asked = peerTarget === undefined ? '' : ` (${ratioTarget(peerTarget)}${ratioVerdict(peer)})`
+  const ratio = `${timesAsFast(peer.ratio).replace('rxgym ', '')}${asked}`
   return [`\`${name}\``, peer.name, amount(peer.median, unit), ratio, detailsLine(peer.details ?? {})]
 }
 

@@ -167,6 +167,7 @@ async function bringProject({ folder, downloads }: Paths): Promise<void> {
     ...(JSON.parse(stdout) as string[]),
     join(packageRoot, 'package.json'),
     join(packageRoot, 'LICENSE'),
+    ...peerPrograms(),
   ])
   for (const path of [...files]) for (const more of besides(path)) files.add(more)
   for (const path of files) {
@@ -175,6 +176,15 @@ async function bringProject({ folder, downloads }: Paths): Promise<void> {
     copyFileSync(path, to)
   }
   if (!existsSync(join(folder, DAWN))) await bringWebgpu({ folder, downloads })
+}
+
+/** What `rxgym bench` measures beside rxgym, Python's and C's: only a checkout has it. */
+function peerPrograms(): string[] {
+  const folder = join(packageRoot, 'experiments/bench/peers')
+  if (!existsSync(folder)) return []
+  return filesOf(folder)
+    .filter((path) => /\.(py|c)$/.test(path))
+    .map((path) => join(folder, path))
 }
 
 /** The package is optional: where it is not installed it is fetched. */

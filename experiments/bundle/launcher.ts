@@ -38,6 +38,7 @@ export function bundleReadme({ rxgym, node, vulkan, libc }: BundleParts): string
   ./rxgym --help
   ./rxgym doctor             what this machine offers
   ./rxgym train cartpole-reinforce --seed 1
+  ./rxgym bench gpu          how fast a language model is on a graphics card; beside transformers, where RXGYM_PYTHON has it
 
 The folder may lie anywhere and be read-only; runs go to runs/ where the command is given. A link to ./rxgym, from a folder of the PATH
 say, starts it too. A module of yours for --import can import 'rxgym' if it lies in this folder.

@@ -20,9 +20,10 @@ const LEARNING = 'learning'
 const CHESS = 'chess'
 const TEXT = 'text'
 const LANGUAGE = 'language'
+const GPU = 'gpu'
 const GPU_OPERATIONS = 'gpu-operations'
 /** Rows that are measured only when they are asked for. */
-const FAMILIES = [CHESS, TEXT, LANGUAGE, GPU_OPERATIONS] as const
+const FAMILIES = [CHESS, TEXT, LANGUAGE, GPU, GPU_OPERATIONS] as const
 const CHESS_LEARNING = 'chess-learning'
 const COUNTDOWN_LEARNING = 'countdown-learning'
 const COUNTDOWN_WEBGPU = 'countdown-webgpu'
@@ -49,10 +50,11 @@ export function benchCommand(): Command {
       'Measures environments, the random generator, training and memory, each beside what others make of the same\n' +
         'where they are installed (Python with gymnasium, torch or numpy; a C compiler). With "chess" it measures how fast\n' +
         'chess is played and decided, with "text" the text environments, with "language" how fast a language model learns,\n' +
-        'writes and loads, with "gpu-operations" how fast its operations are on a graphics card. With "learning" it instead trains the CartPole presets from many seeds and tells how they learned;\n' +
-        'with "chess-learning" the chess presets, which then play matches; with "countdown-learning" a language model on\n' +
-        'Countdown, first by imitation and then by RLOO; with "countdown-webgpu" the same on a graphics card, beside the\n' +
-        'curves of several seeds on wasm; with "domains" REINFORCE and RLOO on CartPole, chess, Countdown and\n' +
+        'writes and loads, with "gpu" how fast one of Qwen2.5-0.5B\'s shape does on a graphics card, and in how much memory,\n' +
+        'with "gpu-operations" how fast its operations are there, one by one. With "learning" it instead trains the CartPole\n' +
+        'presets from many seeds and tells how they learned; with "chess-learning" the chess presets, which then play matches;\n' +
+        'with "countdown-learning" a language model on Countdown, first by imitation and then by RLOO; with "countdown-webgpu"\n' +
+        'the same on a graphics card, beside the curves of several seeds on wasm; with "domains" REINFORCE and RLOO on CartPole, chess, Countdown and\n' +
         'Arithmetic, on one scale; with "gsm8k-format" a language model that learns the form of an answer on GSM8K. A run\n' +
         'of these five that is there is kept, or gone on with.',
     )
@@ -94,6 +96,7 @@ Examples:
   rxgym bench ${CHESS} --results
   rxgym bench ${TEXT} --results
   rxgym bench ${LANGUAGE} --results
+  rxgym bench ${GPU} --results
   rxgym bench ${GPU_OPERATIONS} --results
   rxgym bench ${LEARNING} --seeds 30 --results
   rxgym bench ${CHESS_LEARNING} --results
@@ -138,7 +141,9 @@ async function benchAction(names: readonly string[], flags: BenchFlags): Promise
   const { bench } = await import('../bench/bench.js')
   const { measureApart } = await import('../bench/apart.js')
   const { FULL, QUICK } = await import('../bench/measure.js')
-  const { amount, benchPage, benchTable, detailsLine, loadLine, machineLine } = await import('../bench/tables.js')
+  const { amount, benchPage, benchTable, detailsLine, loadLine, machineLine, notJudgedLines } = await import(
+    '../bench/tables.js'
+  )
   const { EXIT } = await import('../errors.js')
   const family = await selected(names)
   const { rows, page } = family
@@ -154,6 +159,7 @@ async function benchAction(names: readonly string[], flags: BenchFlags): Promise
     },
   })
   process.stdout.write(`${benchTable(found.rows)}\n\n${machineLine(found.machine)}\n${loadLine(found.machine.load)}\n`)
+  for (const line of notJudgedLines(found.rows)) process.stdout.write(`${line}\n`)
   const command = commandLine(names, flags)
   const content: { readonly command: string } & BenchResults = { command, ...found }
   await writeJson(flags.json, content)

@@ -103,6 +103,26 @@ describe('bench', () => {
     await expect(bench([broken, waiting], { effort, peers: true })).rejects.toThrow('fell')
   })
 
+  it.each([
+    [3, true],
+    [5, false],
+  ])('that it is to be %i times as fast as a peer is told beside the peer', async (peerTarget, reached) => {
+    const { rows } = await bench([{ ...hopping, peerTarget, peers: [slower] }], { effort, peers: true })
+    expect(rows).toMatchObject([{ peerTarget, peers: [{ ratio: 4, reached }] }])
+    const asked = `${reached ? '≥ 3×' : '≥ 5×'}`
+    expect(benchTable(rows)).toMatch(new RegExp(`slower +${asked} .* rxgym 4×, ${reached ? 'reached' : 'MISSED'}`))
+  })
+
+  it('a figure that no target is of is not judged, and the page says why', async () => {
+    const measure = async () => ({ values: [1], notJudged: 'it hopped in water' })
+    const found = await bench([{ ...hopping, measure, peerTarget: 2, peers: [slower] }], { effort, peers: true })
+    expect('reached' in found.rows[0]!).toBe(false)
+    expect('reached' in found.rows[0]!.peers[0]!).toBe(false)
+    expect(benchTable(found.rows)).toContain('not judged')
+    const page = benchPage(found, 'rxgym bench', { page: 'p', title: 'Hops', note: 'Hops of a frog.' })
+    expect(page).toContain('Hops of a frog.\n\n**Targets are not judged: it hopped in water.**\n\n- Machine')
+  })
+
   it('results can be written as JSON and read back', async () => {
     const found = await bench([hopping], { effort, peers: true })
     expect(JSON.parse(JSON.stringify(found))).toEqual(found)

@@ -10,7 +10,8 @@ export const attentionParams = {
   scale: 'f32',
 } as const
 
-/** A kernel of attention's, and how many queries or keys of a head one of its workgroups takes: workgroups are in x the blocks, in y the heads, in z the rows. */
+/** A kernel of attention's, and how many queries or keys of a head one of its workgroups takes. Workgroups are blocks in x, heads in y, rows
+ *  in z. */
 export interface AttentionKernel<B extends string> {
   readonly kernel: Kernel<keyof typeof attentionParams, B>
   readonly block: number

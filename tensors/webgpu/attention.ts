@@ -7,11 +7,11 @@ import * as plain from './plain-attention.js'
 import * as tiled from './tiled-attention.js'
 
 /**
- * How the kernels go about it; both are FlashAttention-2's (Dao 2023, algorithms 1 and 2): scores are worked out again wherever they are needed, and
- * no two invocations add into one number, so that results are the same on every run.
+ * How the kernels go about it. Both ways are FlashAttention-2's (Dao 2023, algorithms 1 and 2): scores are worked out again wherever they are
+ * needed, and never are all there; no two invocations add into one number, so that results are the same on every run.
  *
- * - `tiled`, for cards: a workgroup takes a block of queries (or keys) and brings tiles of the others into its memory, as large as there is room for, or of
- *   the size that is given;
+ * - `tiled`, for cards: a workgroup takes a block of queries (or keys) and brings tiles of the others into its memory, as large as there is
+ *   room for; or of the size that is given;
  * - `plain`, for adapters in software, where barriers are dear: an invocation takes a few queries (or keys) and reads the others where they are.
  */
 export type AttentionVariant = 'tiled' | tiled.TileSize | 'plain'

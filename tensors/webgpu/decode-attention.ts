@@ -199,7 +199,8 @@ export interface DecodeScratch {
   readonly statistics: tf.Tensor1D
 }
 
-/** @returns nothing where `plain` is right: in software, or where heads are too large for a workgroup's memory. The caller disposes of both tensors. */
+/** @returns nothing where `plain` is right: in software, or where heads are too large for a workgroup's memory. The caller disposes of both
+ *  tensors. */
 export function decodeScratch(
   gpu: Gpu,
   { capacity, heads, keyHeads, headSize }: CacheShape,
@@ -387,7 +388,7 @@ fn main(${ARGUMENTS}) {
 })
 
 /** Places between two looks at the largest score. */
-const PLACES = 4
+const PLACES = 2
 
 /** One invocation for each token and query head. */
 const plainKernel = variants((room: number, half: boolean) => {

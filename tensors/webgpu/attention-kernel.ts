@@ -1,9 +1,17 @@
 import type { Kernel } from './kernels.js'
 
 /** The numbers that each kernel of attention's is given; `tokens` are those of all rows. */
-export const attentionParams = { length: 'u32', tokens: 'u32', heads: 'u32', keyHeads: 'u32', scale: 'f32' } as const
+export const attentionParams = {
+  length: 'u32',
+  tokens: 'u32',
+  heads: 'u32',
+  keyHeads: 'u32',
+  headSize: 'u32',
+  scale: 'f32',
+} as const
 
-/** A kernel of attention's, and how many queries or keys of a head one of its workgroups takes: workgroups are in x the blocks, in y the heads, in z the rows. */
+/** A kernel of attention's, and how many queries or keys of a head one of its workgroups takes. Workgroups are blocks in x, heads in y, rows
+ *  in z. */
 export interface AttentionKernel<B extends string> {
   readonly kernel: Kernel<keyof typeof attentionParams, B>
   readonly block: number

@@ -1,17 +1,17 @@
 import type { AttentionGradient, AttentionShape } from '../attention.js'
 import type * as tf from '../tf.js'
 import type { AttentionKernel } from './attention-kernel.js'
-import { featuresType, loading, unitsOf } from './head-features.js'
+import { anyHeads, featuresType, loading } from './head-features.js'
 import { ARGUMENTS, type Gpu, kernel, variants, WORKGROUP_INDEX } from './kernels.js'
 import * as plain from './plain-attention.js'
 import * as tiled from './tiled-attention.js'
 
 /**
- * How the kernels go about it; both are FlashAttention-2's (Dao 2023, algorithms 1 and 2): scores are worked out again wherever they are needed, and
- * no two invocations add into one number, so that results are the same on every run.
+ * How the kernels go about it. Both ways are FlashAttention-2's (Dao 2023, algorithms 1 and 2): scores are worked out again wherever they are
+ * needed, and never are all there; no two invocations add into one number, so that results are the same on every run.
  *
- * - `tiled`, for cards: a workgroup takes a block of queries (or keys) and brings tiles of the others into its memory, as large as there is room for, or of
- *   the size that is given;
+ * - `tiled`, for cards: a workgroup takes a block of queries (or keys) and brings tiles of the others into its memory, as large as there is
+ *   room for; or of the size that is given;
  * - `plain`, for adapters in software, where barriers are dear: an invocation takes a few queries (or keys) and reads the others where they are.
  */
 export type AttentionVariant = 'tiled' | tiled.TileSize | 'plain'
@@ -88,7 +88,8 @@ export function attentionGradient(
   const { rows, length, heads, keyHeads, headSize } = shape
   const sums = gpu.output<tf.Rank.R3>([rows * heads, length, 4])
   const all = rows * heads * length
-  gpu.run(outputSums(headSize), { dOut, out, statistics, sums }, { all, length, heads }, [Math.ceil(all / 64)])
+  const sizes = { all, length, heads, headSize }
+  gpu.run(outputSums(headSize % 4 === 0), { dOut, out, statistics, sums }, sizes, [Math.ceil(all / 64)])
   const dq = gpu.output<tf.Rank.R2>([rows * length, heads * headSize])
   const dk = gpu.output<tf.Rank.R2>([rows * length, keyHeads * headSize])
   const dv = gpu.output<tf.Rank.R2>([rows * length, keyHeads * headSize])
@@ -114,34 +115,29 @@ function run<B extends string>(
   { rows, length, heads, keyHeads, headSize }: AttentionShape,
   headsOfBlocks: number,
 ): void {
-  const params = { length, tokens: rows * length, heads, keyHeads, scale: 1 / Math.sqrt(headSize) }
+  const params = { length, tokens: rows * length, heads, keyHeads, headSize, scale: 1 / Math.sqrt(headSize) }
   gpu.run(kernel, buffers, params, [Math.ceil(length / block), headsOfBlocks, rows])
 }
 
 /** Beside each query's statistics Σ dO · O, which is Σ dP · P. */
-const outputSums = variants((headSize: number) =>
-  kernel({
+const outputSums = variants((whole: boolean) => {
+  const form = anyHeads(whole)
+  const type = featuresType(form)
+  return kernel({
     name: 'attention-output-sums',
-    params: { all: 'u32', length: 'u32', heads: 'u32' },
-    buffers: {
-      dOut: featuresType(headSize),
-      out: featuresType(headSize),
-      statistics: 'array<vec2<f32>>',
-      sums: 'array<vec4<f32>>',
-    },
+    params: { all: 'u32', length: 'u32', heads: 'u32', headSize: 'u32' },
+    buffers: { dOut: type, out: type, statistics: 'array<vec2<f32>>', sums: 'array<vec4<f32>>' },
     writes: ['sums'],
     workgroup: [64],
-    code: `${loading('dOut', headSize)}${loading('out', headSize)}
+    code: `${loading(form, 'dOut', 'out')}
 fn main(${ARGUMENTS}) {
   let at = (${WORKGROUP_INDEX}) * 64u + local;
   if (at >= params.all) { return; }
-  let head = (at / params.length) % params.heads;
   let token = at / (params.length * params.heads) * params.length + at % params.length;
+  let head = token * params.heads + at / params.length % params.heads;
   var sum = 0.0;
-  for (var unit = 0u; unit < ${unitsOf(headSize)}u; unit++) {
-    sum += dot(load_dOut(token * params.heads + head, unit), load_out(token * params.heads + head, unit));
-  }
+  for (var unit = 0u; unit * 4u < params.headSize; unit++) { sum += dot(load_dOut(head, unit), load_out(head, unit)); }
   sums[at] = vec4<f32>(statistics[at], sum, 0.0);
 }`,
-  }),
-)
+  })
+})

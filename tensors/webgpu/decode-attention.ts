@@ -1,6 +1,6 @@
 import type { CacheShape } from '../key-value-cache.js'
 import type * as tf from '../tf.js'
-import { each, unitsOf } from './head-features.js'
+import { each, roomFor, unitsOf } from './head-features.js'
 import { ARGUMENTS, type Bound, type Encoder, type Gpu, kernel, variants, WORKGROUP_INDEX } from './kernels.js'
 
 /** Keys and values on the device: [rows, keyHeads, capacity, units of four features] each; a head's last unit goes on with zeros. */
@@ -34,11 +34,10 @@ function unpacking(half: boolean): string {
     : 'fn unpacked(four: vec4<f32>) -> vec4<f32> { return four; }'
 }
 
-const keepKernel = variants((headSize: number, half: boolean) => {
-  const units = unitsOf(headSize)
+const keepKernel = variants((half: boolean) => {
   return kernel({
     name: 'keep-keys',
-    params: { tokens: 'u32', rows: 'u32', capacity: 'u32', keyHeads: 'u32' },
+    params: { tokens: 'u32', rows: 'u32', capacity: 'u32', keyHeads: 'u32', headSize: 'u32' },
     buffers: {
       k: 'array<f32>',
       v: 'array<f32>',
@@ -51,22 +50,23 @@ const keepKernel = variants((headSize: number, half: boolean) => {
     workgroup: [64],
     code: `
 fn main(${ARGUMENTS}) {
+  let units = (params.headSize + 3u) / 4u;
   let at = (${WORKGROUP_INDEX}) * 64u + local;
-  let unit = at % ${units}u;
-  let head = at / ${units}u % params.keyHeads;
-  let token = at / (${units}u * params.keyHeads);
+  let unit = at % units;
+  let head = at / units % params.keyHeads;
+  let token = at / (units * params.keyHeads);
   if (token >= params.tokens) { return; }
   let slot = slots[token];
   let place = places[token];
   if (slot >= params.rows || place >= params.capacity) { return; }
   var key = vec4<f32>();
   var value = vec4<f32>();
-  for (var i = 0u; i < min(4u, ${headSize}u - unit * 4u); i++) {
-    let at_token = (token * params.keyHeads + head) * ${headSize}u + unit * 4u + i;
+  for (var i = 0u; i < min(4u, params.headSize - unit * 4u); i++) {
+    let at_token = (token * params.keyHeads + head) * params.headSize + unit * 4u + i;
     key[i] = k[at_token];
     value[i] = v[at_token];
   }
-  let to = ((slot * params.keyHeads + head) * params.capacity + place) * ${units}u + unit;
+  let to = ((slot * params.keyHeads + head) * params.capacity + place) * units + unit;
   keys[to] = ${packed(half, 'key')};
   values[to] = ${packed(half, 'value')};
 }`,
@@ -89,15 +89,14 @@ export function keepInto(
   const { rows, capacity, keyHeads, headSize } = shape
   const units = tokens * keyHeads * unitsOf(headSize)
   const buffers = { k, v, slots, places, keys, values }
-  const params = { tokens, rows, capacity, keyHeads }
-  encoder.run(keepKernel(headSize, half), buffers, params, [Math.ceil(units / 64)])
+  const params = { tokens, rows, capacity, keyHeads, headSize }
+  encoder.run(keepKernel(half), buffers, params, [Math.ceil(units / 64)])
 }
 
-const ropeAndKeepKernel = variants((headSize: number, half: boolean) => {
-  const units = unitsOf(headSize)
+const ropeAndKeepKernel = variants((half: boolean) => {
   return kernel({
     name: 'rope-and-keep',
-    params: { tokens: 'u32', rows: 'u32', capacity: 'u32', heads: 'u32', keyHeads: 'u32' },
+    params: { tokens: 'u32', rows: 'u32', capacity: 'u32', heads: 'u32', keyHeads: 'u32', headSize: 'u32' },
     buffers: {
       qkv: 'array<f32>',
       cos: 'array<f32>',
@@ -112,33 +111,35 @@ const ropeAndKeepKernel = variants((headSize: number, half: boolean) => {
     workgroup: [64],
     code: `
 fn main(${ARGUMENTS}) {
+  let units = (params.headSize + 3u) / 4u;
   let at = (${WORKGROUP_INDEX}) * 64u + local;
+  let half = params.headSize / 2u;
   let all = params.heads + 2u * params.keyHeads;
-  let unit = at % ${units}u;
-  let head = at / ${units}u % all;
-  let token = at / (${units}u * all);
+  let unit = at % units;
+  let head = at / units % all;
+  let token = at / (units * all);
   if (token >= params.tokens) { return; }
   let slot = slots[token];
   let place = places[token];
   if (slot >= params.rows || place >= params.capacity) { return; }
-  let start = (token * all + head) * ${headSize}u;
+  let start = (token * all + head) * params.headSize;
   var four = vec4<f32>();
-  for (var i = 0u; i < min(4u, ${headSize}u - unit * 4u); i++) {
+  for (var i = 0u; i < min(4u, params.headSize - unit * 4u); i++) {
     let feature = unit * 4u + i;
     if (head >= params.heads + params.keyHeads) {
       four[i] = qkv[start + feature];
       continue;
     }
-    let pair = feature % ${headSize / 2}u;
+    let pair = feature % half;
     let first = qkv[start + pair];
-    let second = qkv[start + pair + ${headSize / 2}u];
-    let angle = place * ${headSize / 2}u + pair;
+    let second = qkv[start + pair + half];
+    let angle = place * half + pair;
     four[i] = select(second * cos[angle] + first * sin[angle], first * cos[angle] - second * sin[angle], feature == pair);
-    if (head < params.heads) { q[(token * params.heads + head) * ${headSize}u + feature] = four[i]; }
+    if (head < params.heads) { q[(token * params.heads + head) * params.headSize + feature] = four[i]; }
   }
   if (head < params.heads) { return; }
   let keyHead = (head - params.heads) % params.keyHeads;
-  let to = ((slot * params.keyHeads + keyHead) * params.capacity + place) * ${units}u + unit;
+  let to = ((slot * params.keyHeads + keyHead) * params.capacity + place) * units + unit;
   if (head < params.heads + params.keyHeads) { keys[to] = ${packed(half, 'four')}; }
   else { values[to] = ${packed(half, 'four')}; }
 }`,
@@ -171,8 +172,8 @@ export function ropeAndKeepInto(
   if (headSize % 2 !== 0) throw new RangeError(`rope: a head of ${headSize} features has no halves`)
   const units = tokens * (heads + 2 * keyHeads) * unitsOf(headSize)
   const buffers = { qkv, cos, sin, slots, places, q, keys, values }
-  const params = { tokens, rows, capacity, heads, keyHeads }
-  encoder.run(ropeAndKeepKernel(headSize, half), buffers, params, [Math.ceil(units / 64)])
+  const params = { tokens, rows, capacity, heads, keyHeads, headSize }
+  encoder.run(ropeAndKeepKernel(half), buffers, params, [Math.ceil(units / 64)])
 }
 
 /**
@@ -198,7 +199,8 @@ export interface DecodeScratch {
   readonly statistics: tf.Tensor1D
 }
 
-/** @returns nothing where `plain` is right: in software, or where heads are too large for a workgroup's memory. The caller disposes of both tensors. */
+/** @returns nothing where `plain` is right: in software, or where heads are too large for a workgroup's memory. The caller disposes of both
+ *  tensors. */
 export function decodeScratch(
   gpu: Gpu,
   { capacity, heads, keyHeads, headSize }: CacheShape,
@@ -350,25 +352,24 @@ fn main(${ARGUMENTS}) {
 })
 
 /** One invocation for each token, query head and unit. */
-const combineKernel = variants((headSize: number) => {
-  const units = unitsOf(headSize)
-  return kernel({
-    name: 'decode-attention-combine',
-    params: { tokens: 'u32', rows: 'u32', capacity: 'u32', heads: 'u32', parts: 'u32' },
-    buffers: {
-      sums: 'array<vec4<f32>>',
-      statistics: 'array<vec2<f32>>',
-      slots: 'array<u32>',
-      places: 'array<u32>',
-      out: 'array<f32>',
-    },
-    writes: ['out'],
-    workgroup: [SIZE],
-    code: `
+const combineKernel = kernel({
+  name: 'decode-attention-combine',
+  params: { tokens: 'u32', rows: 'u32', capacity: 'u32', heads: 'u32', headSize: 'u32', parts: 'u32' },
+  buffers: {
+    sums: 'array<vec4<f32>>',
+    statistics: 'array<vec2<f32>>',
+    slots: 'array<u32>',
+    places: 'array<u32>',
+    out: 'array<f32>',
+  },
+  writes: ['out'],
+  workgroup: [SIZE],
+  code: `
 fn main(${ARGUMENTS}) {
+  let units = (params.headSize + 3u) / 4u;
   let at = (${WORKGROUP_INDEX}) * ${SIZE}u + local;
-  let unit = at % ${units}u;
-  let head = at / ${units}u;
+  let unit = at % units;
+  let head = at / units;
   let token = head / params.heads;
   if (token >= params.tokens || slots[token] >= params.rows) { return; }
   let filled = min(places[token], params.capacity - 1u) / ${PART}u + 1u;
@@ -380,25 +381,31 @@ fn main(${ARGUMENTS}) {
   for (var part = 0u; part < filled; part++) {
     let weight = exp(statistics[first + part].x - most);
     sum += weight * statistics[first + part].y;
-    four += weight * sums[(first + part) * ${units}u + unit];
+    four += weight * sums[(first + part) * units + unit];
   }
-  for (var i = 0u; i < min(4u, ${headSize}u - unit * 4u); i++) { out[head * ${headSize}u + unit * 4u + i] = four[i] / sum; }
+  for (var i = 0u; i < min(4u, params.headSize - unit * 4u); i++) { out[head * params.headSize + unit * 4u + i] = four[i] / sum; }
 }`,
-  })
 })
 
 /** Places between two looks at the largest score. */
-const PLACES = 4
+const PLACES = 2
 
 /** One invocation for each token and query head. */
-const plainKernel = variants((headSize: number, half: boolean) => {
-  const units = unitsOf(headSize)
+const plainKernel = variants((room: number, half: boolean) => {
   const places = (line: (j: number) => string) => each(PLACES, line)
   const over = (name: string, join: (a: string, b: string) => string) =>
     Array.from({ length: PLACES }, (_, j) => `${name}_${j}`).reduce(join)
   return kernel({
     name: 'decode-attention-plain',
-    params: { tokens: 'u32', rows: 'u32', capacity: 'u32', heads: 'u32', keyHeads: 'u32', scale: 'f32' },
+    params: {
+      tokens: 'u32',
+      rows: 'u32',
+      capacity: 'u32',
+      heads: 'u32',
+      keyHeads: 'u32',
+      headSize: 'u32',
+      scale: 'f32',
+    },
     buffers: {
       q: 'array<f32>',
       keys: cacheType(half),
@@ -411,32 +418,33 @@ const plainKernel = variants((headSize: number, half: boolean) => {
     workgroup: [SIZE],
     code: `${unpacking(half)}
 fn main(${ARGUMENTS}) {
+  let units = (params.headSize + 3u) / 4u;
   let at = (${WORKGROUP_INDEX}) * ${SIZE}u + local;
   let token = at / params.heads;
   if (token >= params.tokens || slots[token] >= params.rows) { return; }
   let length = min(places[token], params.capacity - 1u) + 1u;
   let keyHead = at % params.heads / (params.heads / params.keyHeads);
   let base = (slots[token] * params.keyHeads + keyHead) * params.capacity;
-  var query: array<vec4<f32>, ${units}>;
-  var sums: array<vec4<f32>, ${units}>;
-  for (var i = 0u; i < ${headSize}u; i++) { query[i / 4u][i % 4u] = q[at * ${headSize}u + i] * params.scale; }
+  var query: array<vec4<f32>, ${room}>;
+  var sums: array<vec4<f32>, ${room}>;
+  for (var i = 0u; i < params.headSize; i++) { query[i / 4u][i % 4u] = q[at * params.headSize + i] * params.scale; }
   var largest = -1e38;
   var sum = 0.0;
   for (var place = 0u; place < length; place += ${PLACES}u) {
-    ${places((j) => `let at_${j} = (base + min(place + ${j}u, length - 1u)) * ${units}u;\nvar s_${j} = 0.0;`)}
-    for (var u = 0u; u < ${units}u; u++) { ${places((j) => `s_${j} += dot(query[u], unpacked(keys[at_${j} + u]));`)} }
+    ${places((j) => `let at_${j} = (base + min(place + ${j}u, length - 1u)) * units;\nvar s_${j} = 0.0;`)}
+    for (var u = 0u; u < units; u++) { ${places((j) => `s_${j} += dot(query[u], unpacked(keys[at_${j} + u]));`)} }
     let most = max(largest, ${over('s', (a, b) => `max(${a}, ${b})`)});
     let before = exp(largest - most);
     largest = most;
     ${places((j) => `let p_${j} = select(0.0, exp(s_${j} - most), place + ${j}u < length);`)}
     sum = sum * before + ${over('p', (a, b) => `${a} + ${b}`)};
-    for (var u = 0u; u < ${units}u; u++) {
+    for (var u = 0u; u < units; u++) {
       var four = sums[u] * before;
       ${places((j) => `four += p_${j} * unpacked(values[at_${j} + u]);`)}
       sums[u] = four;
     }
   }
-  for (var i = 0u; i < ${headSize}u; i++) { out[at * ${headSize}u + i] = sums[i / 4u][i % 4u] / sum; }
+  for (var i = 0u; i < params.headSize; i++) { out[at * params.headSize + i] = sums[i / 4u][i % 4u] / sum; }
 }`,
   })
 })
@@ -469,9 +477,9 @@ export function decodeAttentionInto(
   const { rows, capacity, heads, keyHeads, headSize } = shape
   const scale = 1 / Math.sqrt(headSize)
   if (!scratch) {
-    const params = { tokens, rows, capacity, heads, keyHeads, scale }
+    const params = { tokens, rows, capacity, heads, keyHeads, headSize, scale }
     const buffers = { q, keys, values, slots, places, out }
-    encoder.run(plainKernel(headSize, half), buffers, params, [Math.ceil((tokens * heads) / SIZE)])
+    encoder.run(plainKernel(roomFor(headSize), half), buffers, params, [Math.ceil((tokens * heads) / SIZE)])
     return
   }
   const { tile, parts, sums, statistics } = scratch
@@ -483,9 +491,9 @@ export function decodeAttentionInto(
   )
   const units = tokens * heads * unitsOf(headSize)
   encoder.run(
-    combineKernel(headSize),
+    combineKernel,
     { sums, statistics, slots, places, out },
-    { tokens, rows, capacity, heads, parts },
+    { tokens, rows, capacity, heads, headSize, parts },
     [Math.ceil(units / SIZE)],
   )
 }

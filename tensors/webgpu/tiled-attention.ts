@@ -1,5 +1,5 @@
 import { type AttentionKernel, attentionParams, keyBlock, NEVER, queryBlock } from './attention-kernel.js'
-import { each, featuresType, loading, storing, unitsOf } from './head-features.js'
+import { each, featuresType, fixedHeads, loading, storing, unitsOf } from './head-features.js'
 import { ARGUMENTS, type Gpu, kernel, variants } from './kernels.js'
 
 /** A workgroup has SIDE × SIDE invocations: in y each has every SIDEth row of the workgroup's block, in x every SIDEth of a tile. */
@@ -168,7 +168,8 @@ const weightAt = (i: number, j: number, columns: number) =>
 /** O = softmax(Q Kᵀ) V for a block of queries, tile by tile of keys, with the largest score so far subtracted. */
 export const forward = maker(forwardBytes, (tiles) => {
   const { headSize, rows, columns } = tiles
-  const type = featuresType(headSize)
+  const form = fixedHeads(headSize)
+  const type = featuresType(form)
   const pairs = (line: (i: number, j: number) => string) => each(rows, (i) => each(columns, (j) => line(i, j)))
   const head = 'params.heads + head'
   const keyHead = 'params.keyHeads + keyHead'
@@ -180,7 +181,7 @@ export const forward = maker(forwardBytes, (tiles) => {
       buffers: { q: type, k: type, v: type, segments: 'array<i32>', out: type, statistics: 'array<vec2<f32>>' },
       writes: ['out', 'statistics'],
       workgroup: [SIZE],
-      code: `${['q', 'k', 'v'].map((name) => loading(name, headSize)).join('\n')}${storing('out', headSize)}
+      code: `${loading(form, 'q', 'k', 'v')}${storing(form, 'out')}
 ${memory(headSize, rows, 'queries')}${memory(headSize, columns, 'keys')}
 var<workgroup> weights: array<f32, ${SIDE * rows * weightStride(columns)}>;
 var<workgroup> parts: array<f32, ${SIDE * rows * SIDE}>;
@@ -243,7 +244,8 @@ fn main(${ARGUMENTS}) {
 /** dQ = dS K / √headSize for a block of queries, tile by tile of keys. */
 export const queryGradient = maker(gradientBytes, (tiles) => {
   const { headSize, rows, columns } = tiles
-  const type = featuresType(headSize)
+  const form = fixedHeads(headSize)
+  const type = featuresType(form)
   const pairs = (line: (i: number, j: number) => string) => each(rows, (i) => each(columns, (j) => line(i, j)))
   const head = 'params.heads + head'
   const keyHead = 'params.keyHeads + keyHead'
@@ -263,7 +265,7 @@ export const queryGradient = maker(gradientBytes, (tiles) => {
       },
       writes: ['dq'],
       workgroup: [SIZE],
-      code: `${['q', 'k', 'v', 'dOut'].map((name) => loading(name, headSize)).join('\n')}${storing('dq', headSize)}
+      code: `${loading(form, 'q', 'k', 'v', 'dOut')}${storing(form, 'dq')}
 ${memory(headSize, rows, 'queries', 'slopes')}${memory(headSize, columns, 'keys', 'values')}
 var<workgroup> weights: array<f32, ${SIDE * rows * weightStride(columns)}>;
 fn main(${ARGUMENTS}) {
@@ -302,7 +304,8 @@ fn main(${ARGUMENTS}) {
 /** dV = Pᵀ dO and dK = dSᵀ Q / √headSize for a block of keys, tile by tile of the queries of all heads that share them. */
 export const keyGradient = maker(gradientBytes, (tiles) => {
   const { headSize, rows, columns } = tiles
-  const type = featuresType(headSize)
+  const form = fixedHeads(headSize)
+  const type = featuresType(form)
   const pairs = (line: (i: number, j: number) => string) => each(rows, (i) => each(columns, (j) => line(i, j)))
   const head = 'params.heads + head'
   const keyHead = 'params.keyHeads + keyHead'
@@ -323,7 +326,7 @@ export const keyGradient = maker(gradientBytes, (tiles) => {
       },
       writes: ['dk', 'dv'],
       workgroup: [SIZE],
-      code: `${['q', 'k', 'v', 'dOut'].map((name) => loading(name, headSize)).join('\n')}${['dk', 'dv'].map((name) => storing(name, headSize)).join('\n')}
+      code: `${loading(form, 'q', 'k', 'v', 'dOut')}${storing(form, 'dk', 'dv')}
 ${memory(headSize, rows, 'keys', 'values')}${memory(headSize, columns, 'queries', 'slopes')}
 var<workgroup> weights: array<f32, ${SIDE * rows * weightStride(columns)}>;
 var<workgroup> changes: array<f32, ${SIDE * rows * weightStride(columns)}>;

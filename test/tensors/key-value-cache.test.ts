@@ -16,6 +16,8 @@ import { backends, expectAgreement, normal, normals, on } from './agreement.js'
 
 afterAll(() => useBackend('wasm'))
 
+const adapter = process.env.RXGYM_TEST_WEBGPU
+
 const shapes = fc.record({
   rows: fc.integer({ min: 1, max: 4 }),
   length: fc.integer({ min: 1, max: 20 }),
@@ -114,15 +116,22 @@ interface Steps {
   readonly slots: readonly number[]
 }
 
+/** Heads that share a key head, and their size. Each is compiled: in software for seconds, those of 64 features on lavapipe for many. */
+const sizes: fc.Arbitrary<readonly [number, number]> =
+  adapter === 'lavapipe'
+    ? fc.constant([3, 6])
+    : adapter === 'swiftshader'
+      ? fc.constantFrom([3, 6], [7, 64])
+      : fc.tuple(fc.constantFrom(1, 3, 7), fc.constantFrom(2, 6, 64, 128))
+
 const steps = fc
   .record({
     keyHeads: fc.integer({ min: 1, max: 2 }),
-    group: fc.constantFrom(1, 3, 7),
-    headSize: fc.constantFrom(2, 6, 64),
+    sizes,
     half: fc.boolean(),
     lengths: fc.array(fc.integer({ min: 0, max: CAPACITY - STEPS }), { minLength: 1, maxLength: 4 }),
   })
-  .map(({ keyHeads, group, headSize, half, lengths }): Steps => {
+  .map(({ keyHeads, sizes: [group, headSize], half, lengths }): Steps => {
     const rows = lengths.length
     return {
       shape: { rows, capacity: CAPACITY, heads: keyHeads * group, keyHeads, headSize, half },
@@ -217,7 +226,9 @@ function prepared(given: Steps, variant: DecodeVariant): Record<string, tf.Tenso
 describe.runIf(backends.includes('webgpu')).each<DecodeVariant>(['split', 'plain'])(
   'a decode step that is prepared (%s)',
   (variant) => {
-    it('gives what the cache gives, while its rows grow, in half precision where the numbers have it', async () => {
+    it('gives what the cache gives, while its rows grow, in half precision where the numbers have it', {
+      timeout: 300_000,
+    }, async () => {
       await fc.assert(
         fc.asyncProperty(steps, async (given) => {
           expectAgreement(await on('webgpu', () => prepared(given, variant)), await on('cpu', () => composed(given)))

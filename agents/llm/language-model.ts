@@ -2,6 +2,7 @@ import { PCG64 } from '../../envs/seeding.js'
 import { type BackendName, useBackend } from '../../tensors/backend.js'
 import { type ComputeType, noHalf } from '../../tensors/compute-type.js'
 import * as tf from '../../tensors/tf.js'
+import { gpuKernels } from '../../tensors/webgpu/kernels.js'
 import { encodeConversation } from './chat-template.js'
 import { type DecodeWeights, decodeWeights } from './decoder.js'
 import { type Generated, type GenerateOptions, generate } from './generate.js'
@@ -167,6 +168,7 @@ export class LanguageModel {
  * @param dtype     what products are computed in, float32 or float16 ({@link LanguageModelParts}); weights are float32 in any case
  * @param pathOrId  a folder, or `org/name[@revision]` of the Hugging Face hub ({@link modelFiles})
  * @throws ModelFolderError, SafetensorsError naming the file, and the field or tensor, that is missing or wrong
+ * @throws BackendError on a graphics card whose memory is too small: what is needed, what there is, and what would fit
  *
  * @example
  * const model = await loadLanguageModel('models/Qwen2.5-0.5B-Instruct', { backend: 'wasm' })
@@ -180,6 +182,7 @@ export async function loadLanguageModel(
   const path = await modelFiles(pathOrId)
   const folder = await openModelFolder(path)
   const tokenizer = await loadTokenizer(path)
+  expectRoom(folder.config)
   const weights: Record<string, tf.Tensor> = {}
   try {
     for await (const [name, { shape, data }] of folder.weights()) weights[name] = tf.tensor(data, [...shape])
@@ -231,6 +234,7 @@ export function newLanguageModel(
     },
   }
   const config = modelConfig(configJson)
+  expectRoom(config)
   const weights: Record<string, tf.Tensor> = {}
   for (const [name, dimensions] of weightShapes(config)) {
     const size = dimensions.reduce((product, length) => product * length, 1)
@@ -241,6 +245,13 @@ export function newLanguageModel(
     weights[name] = tf.tensor(values, [...dimensions])
   }
   return new LanguageModel({ configJson, weights, tokenizer, endTokens: [end], dtype })
+}
+
+/** @throws BackendError on a graphics card whose memory is too small for the weights */
+function expectRoom(config: ModelConfig): void {
+  const shapes = [...weightShapes(config)]
+  const sizes = shapes.map(([name, shape]) => [name, shape.reduce((product, length) => product * length, 1)] as const)
+  gpuKernels()?.backend.pool.expectRoom(new Map(sizes))
 }
 
 /** Those that the model's files name, and the tokenizer's own. */

@@ -39,12 +39,38 @@ export class BufferPool {
     return buffer
   }
 
-  #makeRoom(size: number): void {
+  /** Bytes that a buffer may have at most. */
+  get #longest(): number {
     const { maxBufferSize, maxStorageBufferBindingSize } = this.#device.limits
-    const longest = Math.min(maxBufferSize, maxStorageBufferBindingSize)
-    if (size > longest) {
+    return Math.min(maxBufferSize, maxStorageBufferBindingSize)
+  }
+
+  /**
+   * Before a model comes onto the device: whether it does.
+   * @param tensors  by their names, how many numbers of 4 bytes each has
+   * @throws BackendError telling what it needs, what there is, and what would fit
+   */
+  expectRoom(tensors: ReadonlyMap<string, number>): void {
+    let needed = 0
+    for (const [name, size] of tensors) {
+      needed += 4 * size
+      if (4 * size <= this.#longest) continue
       throw new BackendError(
-        `webgpu: a tensor of ${gigabytes(size)}, where the adapter allows buffers of ${gigabytes(longest)}. Take a smaller model, or fewer tokens at once (agent.tokensPerPass)`,
+        `webgpu: ${name} needs ${gigabytes(4 * size)}, and the adapter allows buffers of ${gigabytes(this.#longest)}. A tensor of at most ${millions(this.#longest / 4)} numbers fits: take a model with a smaller vocabulary, another adapter, or --backend wasm`,
+      )
+    }
+    const left = this.#most - this.numBytesUsed
+    if (needed <= left) return
+    throw new BackendError(
+      `webgpu: the model's weights need ${gigabytes(needed)}, and of the device's ${gigabytes(this.#most)} there are ${gigabytes(left)} left. ` +
+        `A model of at most ${millions(left / 4)} weights fits, to be trained of ${millions(left / 16)} (gradients and AdamW take three times as much again)`,
+    )
+  }
+
+  #makeRoom(size: number): void {
+    if (size > this.#longest) {
+      throw new BackendError(
+        `webgpu: a tensor of ${gigabytes(size)}, where the adapter allows buffers of ${gigabytes(this.#longest)}. Take a smaller model, or fewer tokens at once (agent.tokensPerPass)`,
       )
     }
     if (this.numBytesUsed + size > this.#most) {
@@ -106,4 +132,8 @@ export class BufferPool {
 
 function gigabytes(bytes: number): string {
   return bytes < 2 ** 30 / 100 ? `${(bytes / 2 ** 20).toFixed(2)} MiB` : `${(bytes / 2 ** 30).toFixed(2)} GiB`
+}
+
+function millions(count: number): string {
+  return `${(count / 1e6).toPrecision(3)} million`
 }

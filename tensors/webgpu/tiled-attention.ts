@@ -286,11 +286,8 @@ fn main(${ARGUMENTS}) {
     ${products('d', 'slopes', 'values', tiles)}
     ${pairs(
       (i, j) => `
-    var w_${i}_${j} = 0.0;
-    if (other_${j} <= own_${i} && others_${j} == segment_${i}) {
-      w_${i}_${j} = exp(s_${i}_${j} * params.scale - of_${i}.x) * of_${i}.y * (d_${i}_${j} - of_${i}.z);
-    }
-    weights[${weightAt(i, j, columns)}] = w_${i}_${j};`,
+    let w_${i}_${j} = exp(s_${i}_${j} * params.scale - of_${i}.x) * of_${i}.y * (d_${i}_${j} - of_${i}.z);
+    weights[${weightAt(i, j, columns)}] = select(0.0, w_${i}_${j}, other_${j} <= own_${i} && others_${j} == segment_${i});`,
     )}
     workgroupBarrier();
     ${addWeighted('dq', 'weights', 'keys', tiles)}
@@ -350,10 +347,8 @@ fn main(${ARGUMENTS}) {
       ${products('d', 'values', 'slopes', tiles)}
       ${pairs(
         (i, j) => `
-      var w_${i}_${j} = 0.0;
-      if (own_${i} <= other_${j} && other_${j} < params.length && others_${j} == segment_${i}) {
-        w_${i}_${j} = exp(s_${i}_${j} * params.scale - of_${j}.x) * of_${j}.y;
-      }
+      let looks_${i}_${j} = own_${i} <= other_${j} && other_${j} < params.length && others_${j} == segment_${i};
+      let w_${i}_${j} = select(0.0, exp(s_${i}_${j} * params.scale - of_${j}.x) * of_${j}.y, looks_${i}_${j});
       weights[${weightAt(i, j, columns)}] = w_${i}_${j};
       changes[${weightAt(i, j, columns)}] = w_${i}_${j} * (d_${i}_${j} - of_${j}.z);`,
       )}

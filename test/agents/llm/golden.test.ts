@@ -1,7 +1,5 @@
-import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { LanguageModel } from '../../../agents/llm/language-model.js'
-import { openModelFolder } from '../../../agents/llm/model-folder.js'
+import type { LanguageModel } from '../../../agents/llm/language-model.js'
 import {
   differentiateSequences,
   type ScoringSettings,
@@ -9,8 +7,6 @@ import {
   sequenceLogProbs,
 } from '../../../agents/llm/scoring.js'
 import { paddedBatch } from '../../../agents/llm/token-batch.js'
-import { Tokenizer } from '../../../agents/llm/tokenizer.js'
-import { trainTokenizer } from '../../../agents/llm/train-tokenizer.js'
 import { forward } from '../../../agents/llm/transformer.js'
 import type { Differentiated, PolicyOutputs } from '../../../agents/policy.js'
 import { leaveOneOut } from '../../../algorithms/advantages.js'
@@ -20,6 +16,7 @@ import { type BackendName, useBackend } from '../../../tensors/backend.js'
 import * as tf from '../../../tensors/tf.js'
 import { tokenScores } from '../../../tensors/token-scores.js'
 import { describeGolden, golden } from '../../golden/golden.js'
+import { goldenModel } from './golden-model.js'
 
 // Whether the kernels are used where they could be: without them tfjs's own operations compute the same.
 const kernels = vi.hoisted(() => ({ wanted: true }))
@@ -107,17 +104,6 @@ interface Rloo {
   readonly advantages: readonly number[]
 }
 
-/** The weights of a folder, in a model whose tokenizer nothing is asked of: llama-tiny has none. */
-async function readModel(name: string): Promise<LanguageModel> {
-  const { configJson, generation, weights } = await openModelFolder(
-    fileURLToPath(new URL(`../../../../shared/golden/hf/${name}`, import.meta.url)),
-  )
-  const tensors: Record<string, tf.Tensor> = {}
-  for await (const [key, { shape, data }] of weights()) tensors[key] = tf.tensor(data, [...shape])
-  const tokenizer = new Tokenizer(trainTokenizer(['a text'], { vocabularySize: 300 }))
-  return new LanguageModel({ configJson, weights: tensors, tokenizer, endTokens: generation.endTokens })
-}
-
 /** No number is further from the expected one than `absolute`, and this share of it. */
 function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, absolute: number, relative = 0): void {
   expect(actual.length).toBe(expected.length)
@@ -176,7 +162,7 @@ function suite(name: string): void {
   })
   beforeEach(async () => {
     tensors = tf.memory().numTensors
-    model = await readModel(name)
+    model = await goldenModel(name)
   })
   afterEach(() => {
     model.dispose()

@@ -1,17 +1,13 @@
-import { fileURLToPath } from 'node:url'
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { LanguageModel } from '../../../../agents/llm/language-model.js'
-import { openModelFolder } from '../../../../agents/llm/model-folder.js'
+import type { LanguageModel } from '../../../../agents/llm/language-model.js'
 import { differentiateSequences, type Sequence } from '../../../../agents/llm/scoring.js'
-import { Tokenizer } from '../../../../agents/llm/tokenizer.js'
-import { trainTokenizer } from '../../../../agents/llm/train-tokenizer.js'
 import type { PolicyOutputs } from '../../../../agents/policy.js'
 import { Adam } from '../../../../tensors/adam.js'
 import { useBackend } from '../../../../tensors/backend.js'
-import type { ComputeType } from '../../../../tensors/compute-type.js'
 import * as tf from '../../../../tensors/tf.js'
 import { gpuKernels } from '../../../../tensors/webgpu/kernels.js'
 import { describeGolden, golden } from '../../../golden/golden.js'
+import { goldenModel } from '../golden-model.js'
 
 interface Cases {
   readonly logits: { readonly input_ids: readonly number[]; readonly last_logits: readonly number[] }
@@ -25,16 +21,6 @@ interface Cases {
     readonly clip_global_norm: number
     readonly losses_before_each_of_5_steps: readonly number[]
   }
-}
-
-async function readModel(name: string, dtype: ComputeType): Promise<LanguageModel> {
-  const { configJson, generation, weights } = await openModelFolder(
-    fileURLToPath(new URL(`../../../../../shared/golden/hf/${name}`, import.meta.url)),
-  )
-  const tensors: Record<string, tf.Tensor> = {}
-  for await (const [key, { shape, data }] of weights()) tensors[key] = tf.tensor(data, [...shape])
-  const tokenizer = new Tokenizer(trainTokenizer(['a text'], { vocabularySize: 300 }))
-  return new LanguageModel({ configJson, weights: tensors, tokenizer, endTokens: generation.endTokens, dtype })
 }
 
 const crossEntropy = ({ logProbs }: PolicyOutputs): tf.Scalar => tf.neg(tf.mean(logProbs))
@@ -67,7 +53,7 @@ for (const name of ['qwen2-tiny', 'llama-tiny']) {
 
     it('says so where the adapter has none, and computes in single precision', async () => {
       const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
-      model = await readModel(name, 'float16')
+      model = await goldenModel(name, 'float16')
       const warnings = warned.mock.calls.map(([warning]) => String(warning))
       if (halfIsHere()) {
         expect([model.config.dtype, warnings]).toEqual(['float16', []])
@@ -81,7 +67,7 @@ for (const name of ['qwen2-tiny', 'llama-tiny']) {
 
     // 11 bits of each factor, and sums in single precision: a thousandth or so of what is summed.
     it('gives the logits, to a hundredth of the largest', async () => {
-      model = await readModel(name, 'float16')
+      model = await goldenModel(name, 'float16')
       const { input_ids, last_logits } = cases.logits
       const logits = (await model.logits(input_ids)).slice(-last_logits.length)
       const largest = Math.max(...last_logits.map(Math.abs))
@@ -90,14 +76,14 @@ for (const name of ['qwen2-tiny', 'llama-tiny']) {
     })
 
     it('writes greedily what transformers writes', async () => {
-      model = await readModel(name, 'float16')
+      model = await goldenModel(name, 'float16')
       const { prompt, plain } = cases.greedy
       const [written] = await model.generate([prompt], { temperature: 0, maxNewTokens: plain.length, endTokens: [] })
       expect(Array.from(written!.tokens)).toEqual(plain)
     })
 
     it('gives the loss and the norm of its gradients, to a hundredth', async () => {
-      model = await readModel(name, 'float16')
+      model = await goldenModel(name, 'float16')
       const { examples, loss: expected, global_grad_norm } = cases.sft
       const { loss, gradients } = await differentiateSequences(model.config, model.weights, examples, crossEntropy)
       expect(off((await loss.data())[0]!, expected)).toBeLessThan(1e-3)
@@ -106,7 +92,7 @@ for (const name of ['qwen2-tiny', 'llama-tiny']) {
     })
 
     it('learns as single precision does, five steps of AdamW', async () => {
-      model = await readModel(name, 'float16')
+      model = await goldenModel(name, 'float16')
       const { lr, betas, eps, weight_decay, clip_global_norm, losses_before_each_of_5_steps } = cases.adamw
       const adam = new Adam(model.variables, {
         ...{ beta1: betas[0], beta2: betas[1], epsilon: eps },
@@ -126,7 +112,7 @@ for (const name of ['qwen2-tiny', 'llama-tiny']) {
     })
 
     it('loses nothing of a loss whose slopes are smaller than half precision has numbers for', async () => {
-      model = await readModel(name, 'float16')
+      model = await goldenModel(name, 'float16')
       const tiny = 1e-7
       const gradientsOf = async (scale: number) => {
         const scaled = (outputs: PolicyOutputs) => tf.mul(crossEntropy(outputs), scale) as tf.Scalar
@@ -144,7 +130,7 @@ for (const name of ['qwen2-tiny', 'llama-tiny']) {
     })
 
     it('names the layer where its numbers are too large', async () => {
-      model = await readModel(name, 'float16')
+      model = await goldenModel(name, 'float16')
       if (!halfIsHere()) return
       const up = model.variables['model.layers.1.mlp.up_proj.weight']!
       tf.tidy(() => up.assign(tf.mul(up, 1e7)))
@@ -157,7 +143,7 @@ for (const name of ['qwen2-tiny', 'llama-tiny']) {
     })
 
     it('names the weight that is not finite', async () => {
-      model = await readModel(name, 'float16')
+      model = await goldenModel(name, 'float16')
       if (!halfIsHere()) return
       const norm = model.variables['model.norm.weight']!
       tf.tidy(() => norm.assign(tf.fill(norm.shape, Number.NaN)))

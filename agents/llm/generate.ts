@@ -44,8 +44,8 @@ interface Row {
   readonly index: number
   readonly prompt: ArrayLike<number>
   readonly limit: number
-  /** Goes ahead of the generator that was given, by what was drawn in vain behind an end that was not known yet. */
-  readonly chance: PCG64
+  /** Goes ahead of the generator that was given, by what was drawn in vain behind an end that was not known yet; none where nothing is drawn by chance. */
+  readonly chance: PCG64 | undefined
   readonly tokens: number[]
   readonly logProbs: number[]
   readonly stream: TextStream
@@ -87,10 +87,11 @@ export async function generate(
   }
   if (stop.includes('')) throw new RangeError('generate: stop "" is not a text of at least a character')
   const ends = new Set(endTokens)
+  const byChance = sampling.temperature > 0
   const rows = prompts.map((prompt, index): Row => {
     checkPrompt(config, prompt, index, maxLength)
     const limit = Math.min(maxNewTokens, Math.min(maxLength, config.context) - prompt.length)
-    const chance = PCG64.fromState(generators[index]!.state())
+    const chance = byChance ? PCG64.fromState(generators[index]!.state()) : undefined
     return {
       index,
       prompt,
@@ -130,11 +131,11 @@ export async function generate(
   const size = Math.min(rows.length, model.mostRows)
   const decoder = model.decoder(size, capacity, sampling)
   try {
-    await drawAll(decoder, rows, size, sampling.temperature > 0, take)
+    await drawAll(decoder, rows, size, take)
   } finally {
     decoder.dispose()
   }
-  if (sampling.temperature > 0) {
+  if (byChance) {
     for (const { index, tokens } of rows) for (let i = 0; i < tokens.length; i++) generators[index]!.random()
   }
   return rows.map(({ tokens, logProbs, text, ended }) => ({
@@ -150,7 +151,6 @@ async function drawAll(
   decoder: Decoder,
   rows: readonly Row[],
   size: number,
-  byChance: boolean,
   take: (row: Row, draw: Draw) => void,
 ): Promise<void> {
   const places: (Row | undefined)[] = new Array(size).fill(undefined)
@@ -159,7 +159,7 @@ async function drawAll(
   const ask = (at: readonly number[], draw: (uniforms: readonly number[]) => Promise<readonly Draw[]>) => {
     const who = at.map((place) => places[place]!)
     for (const row of who) row.asked++
-    const draws = draw(who.map(({ chance }) => (byChance ? chance.random() : 0)))
+    const draws = draw(who.map(({ chance }) => chance?.random() ?? 0))
     // Those behind one that fails are not waited for.
     draws.catch(() => {})
     asked.push({ rows: who, draws })

@@ -60,6 +60,8 @@ export class DawnBackend extends WebGPUBackend {
     this.pool = new BufferPool(gpu.device, memory, () => this.flush())
     this.#internals.bufferManager = this.pool
     this.#internals.commandQueueOwnedIds = { add() {}, has: () => false }
+    // A process that leaves while a driver computes may crash in it.
+    process.once('exit', () => gpu.device.destroy())
     gpu.device.lost.then(({ reason, message }) => {
       const why = [reason, message.split('\n')[0]].filter(Boolean).join(': ')
       this.#failure ??= `the device was lost (${why}), and all tensors with it. A run goes on from its newest checkpoint (--resume)`

@@ -13,10 +13,8 @@ interface Internals {
   commandQueueOwnedIds: { add(dataId: object): void; has(dataId: object): boolean }
   bufferManager: BufferPool
   readonly tensorMap: { get(dataId: object): { resource?: GPUBuffer | null; values?: unknown } }
-  readonly stagingPendingDisposal: GPUBuffer[]
   ensureCommandEncoderReady(): void
   endComputePassEncoder(): void
-  getBufferData(buffer: GPUBuffer): Promise<ArrayBuffer>
 }
 
 /** A kernel with all that it is run on. */

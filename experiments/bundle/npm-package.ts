@@ -36,6 +36,9 @@ function whyNot(error: unknown, name: string, version: string): string {
   if (/^(ENOTFOUND|EAI_AGAIN|ECONN\w+|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ERR_SOCKET\w*)$/.test(code)) {
     return `npm does not reach its registry for ${name} (${code}). The bundle needs a network where it is made, though not where it runs`
   }
+  if (/CERT|UNABLE_TO_VERIFY/.test(code)) {
+    return `npm does not trust its registry (${code}): NODE_EXTRA_CA_CERTS, or npm's setting cafile, names the file with the certificates that are to be trusted`
+  }
   const said = /npm (?:error|ERR!) (?!code)(.+)/.exec(stderr)?.[1] ?? (error as Error).message.split('\n')[0]
   return `npm does not fetch ${name}@${version} (${said})`
 }

@@ -11,8 +11,11 @@ export class BufferPool {
   readonly #device: GPUDevice
   readonly #most: number
   readonly #flush: () => void
-  /** By size and use; of each the one that was let go of last is at the end. A map goes through them in the order of their last use. */
+  /** Those that nobody uses, by size and use; of each the one that was let go of last is at the end. A map goes through them in the order of
+   *  their last use. */
   readonly #free = new Map<string, GPUBuffer[]>()
+  /** Of every buffer: asking the device costs more. */
+  readonly #kinds = new WeakMap<GPUBuffer, { readonly size: number; readonly key: string }>()
   /** In buffers that are in use. tfjs reads both under these names. */
   numBytesUsed = 0
   numBytesAllocated = 0
@@ -31,9 +34,13 @@ export class BufferPool {
 
   /** @throws BackendError where the memory, or what a single buffer may have, is not enough */
   acquireBuffer(size: number, usage: number, mappedAtCreation = false, reuse = true): GPUBuffer {
-    const found = reuse ? this.#free.get(`${size} ${usage}`)?.pop() : undefined
-    if (!found) this.#makeRoom(size)
-    const buffer = found ?? this.#device.createBuffer({ size, usage, mappedAtCreation })
+    const key = `${size} ${usage}`
+    let buffer = reuse ? this.#free.get(key)?.pop() : undefined
+    if (!buffer) {
+      this.#makeRoom(size)
+      buffer = this.#device.createBuffer({ size, usage, mappedAtCreation })
+      this.#kinds.set(buffer, { size, key })
+    }
     this.numBytesUsed += size
     this.peak = Math.max(this.peak, this.numBytesAllocated)
     return buffer
@@ -87,12 +94,12 @@ export class BufferPool {
   }
 
   releaseBuffer(buffer: GPUBuffer, reuse = true): void {
-    this.numBytesUsed -= buffer.size
+    const { size, key } = this.#kinds.get(buffer)!
+    this.numBytesUsed -= size
     if (!reuse) {
       this.#destroy(buffer)
       return
     }
-    const key = `${buffer.size} ${buffer.usage}`
     const others = this.#free.get(key) ?? []
     others.push(buffer)
     this.#free.delete(key)
@@ -125,7 +132,7 @@ export class BufferPool {
   }
 
   #destroy(buffer: GPUBuffer): void {
-    this.numBytesAllocated -= buffer.size
+    this.numBytesAllocated -= this.#kinds.get(buffer)!.size
     buffer.destroy()
   }
 }

@@ -21,6 +21,8 @@ interface Internals {
 export interface Dispatch {
   readonly pipeline: GPUComputePipeline
   readonly bindings: GPUBindGroup
+  /** Of its numbers, in the buffer that is bound last; undefined if it has none. */
+  readonly offset: number | undefined
   readonly workgroups: readonly [number, number, number]
 }
 
@@ -43,7 +45,7 @@ export class DawnBackend extends WebGPUBackend {
   readonly gpu: GpuDevice
   readonly pool: BufferPool
   readonly #internals: Internals
-  readonly #params: { readonly buffer: GPUBuffer; readonly bytes: ArrayBuffer }[] = []
+  readonly #params: { readonly buffer: GPUBuffer; readonly view: DataView }[] = []
   /** Which of `#params` is being filled, and how far. */
   #filling = 0
   #filled = 0
@@ -84,32 +86,33 @@ export class DawnBackend extends WebGPUBackend {
     this.#internals.tensorMap.get(dataId).values = null
   }
 
-  /** A place for numbers that a dispatch is given, until the next submission; as a buffer's binding and as where to write them. */
-  params(bytes: number): { readonly binding: GPUBufferBinding; readonly view: DataView } {
+  /** A place for numbers that a dispatch is given, until the next submission: which buffer, at which offset, and where to write them.
+   *  @param size  in bytes */
+  params(size: number): { readonly buffer: GPUBuffer; readonly offset: number; readonly view: DataView } {
     // Offsets of uniform buffers are multiples of 256 unless a device says otherwise.
-    const size = Math.max(16, Math.ceil(bytes / 16) * 16)
-    let start = Math.ceil(this.#filled / 256) * 256
-    if (start + size > PARAMS_BYTES) {
+    let offset = Math.ceil(this.#filled / 256) * 256
+    if (offset + size > PARAMS_BYTES) {
       this.#filling++
-      start = 0
+      offset = 0
     }
     this.#params[this.#filling] ??= {
       buffer: this.device.createBuffer({ size: PARAMS_BYTES, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST }),
-      bytes: new ArrayBuffer(PARAMS_BYTES),
+      view: new DataView(new ArrayBuffer(PARAMS_BYTES)),
     }
-    const place = this.#params[this.#filling]!
-    this.#filled = start + size
-    return { binding: { buffer: place.buffer, offset: start, size }, view: new DataView(place.bytes, start, size) }
+    const { buffer, view } = this.#params[this.#filling]!
+    this.#filled = offset + size
+    return { buffer, offset, view }
   }
 
   /** Encodes a dispatch behind what tfjs has encoded. */
-  encode({ pipeline, bindings, workgroups }: Dispatch): void {
+  encode({ pipeline, bindings, offset, workgroups }: Dispatch): void {
     const internals = this.#internals
     internals.ensureCommandEncoderReady()
     internals.computePassEncoder ??= internals.commandEncoder!.beginComputePass()
     const pass = internals.computePassEncoder
     pass.setPipeline(pipeline)
-    pass.setBindGroup(0, bindings)
+    if (offset === undefined) pass.setBindGroup(0, bindings)
+    else pass.setBindGroup(0, bindings, [offset])
     pass.dispatchWorkgroups(...workgroups)
     internals.dispatchCountInPass++
   }
@@ -130,7 +133,7 @@ export class DawnBackend extends WebGPUBackend {
     for (let i = 0; i <= this.#filling; i++) {
       const place = this.#params[i]
       const size = i === this.#filling ? this.#filled : PARAMS_BYTES
-      if (place && size > 0) this.device.queue.writeBuffer(place.buffer, 0, place.bytes, 0, size)
+      if (place && size > 0) this.device.queue.writeBuffer(place.buffer, 0, place.view.buffer, 0, size)
     }
     this.#filling = 0
     this.#filled = 0

@@ -63,18 +63,35 @@ export class Plan implements Encoder {
   }
 }
 
+/** A kernel on a device, with what each call of it would otherwise find out again. */
 interface Compiled {
   readonly pipeline: GPUComputePipeline
   readonly layout: GPUBindGroupLayout
+  readonly buffers: readonly string[]
+  readonly params: readonly (readonly [name: string, type: string])[]
+  /** Bytes of a uniform buffer for them. */
+  readonly paramsSize: number
 }
+
+/** Bind groups that are kept: making one is the dearest part of a call, and what calls are bound to recurs, as the pool hands out the same buffers. */
+const KEPT_BINDINGS = 4096
 
 /** The kernels' side of a `webgpu` backend. */
 export class Gpu implements Encoder {
   readonly backend: DawnBackend
+  readonly limits: GPUSupportedLimits
+  readonly #mostWorkgroups: number
   readonly #pipelines = new Map<Kernel, Compiled>()
+  /** By kernel and by what is bound, in the order of their last use. */
+  readonly #bindings = new Map<string, GPUBindGroup>()
+  /** A number for each object, which says in a key which one it is. */
+  readonly #numbers = new WeakMap<object, number>()
+  #numbered = 0
 
   constructor(backend: DawnBackend) {
     this.backend = backend
+    this.limits = backend.device.limits
+    this.#mostWorkgroups = this.limits.maxComputeWorkgroupsPerDimension
   }
 
   has(feature: GpuFeature): boolean {
@@ -84,10 +101,6 @@ export class Gpu implements Encoder {
   /** Whether the adapter computes in software, on the processor: there waiting at barriers costs more than reading memory again. */
   get inSoftware(): boolean {
     return this.backend.gpu.adapter.info.isFallbackAdapter
-  }
-
-  get limits(): GPUSupportedLimits {
-    return this.backend.device.limits
   }
 
   /** A new tensor, whose values a kernel is about to write. */
@@ -112,46 +125,60 @@ export class Gpu implements Encoder {
     if (workgroups.includes(0)) return
     const compiled = this.#compiled(kernel)
     // First, as bringing tensors to the device may submit, and the place for the numbers is kept until then.
-    const entries = this.#entries(kernel, buffers)
-    const fields = Object.keys(kernel.params).length
-    if (fields > 0) {
-      const { binding, view } = this.backend.params(fields * 4)
-      writeParams(kernel, params, view)
-      entries.push({ binding: entries.length, resource: binding })
+    const bound = this.#bound(compiled, buffers)
+    const { pipeline, paramsSize: size } = compiled
+    let offset: number | undefined
+    if (size > 0) {
+      const place = this.backend.params(size)
+      writeParams(compiled.params, params, place.view, place.offset)
+      bound.push({ buffer: place.buffer, offset: 0, size })
+      offset = place.offset
     }
-    this.backend.encode(this.#dispatch(compiled, entries, workgroups))
+    const bindings = this.#bindGroup(compiled, bound)
+    this.backend.encode({ pipeline, bindings, offset, workgroups: this.#spread(workgroups) })
     this.backend.flushIfMany()
   }
 
   /** What {@link run} does, made once to be encoded again and again. */
   prepare<P extends string, B extends string>(...[kernel, buffers, params, workgroups]: Call<P, B>): Dispatch {
-    const entries = this.#entries(kernel, buffers)
-    const fields = Object.keys(kernel.params).length
-    if (fields > 0) {
-      const size = Math.ceil(fields / 4) * 16
+    const compiled = this.#compiled(kernel)
+    const bound = this.#bound(compiled, buffers)
+    const { pipeline, layout, paramsSize: size } = compiled
+    if (size > 0) {
       const buffer = this.backend.device.createBuffer({ size, usage: GPUBufferUsage.UNIFORM, mappedAtCreation: true })
-      writeParams(kernel, params, new DataView(buffer.getMappedRange()))
+      writeParams(compiled.params, params, new DataView(buffer.getMappedRange()), 0)
       buffer.unmap()
-      entries.push({ binding: entries.length, resource: { buffer } })
+      bound.push({ buffer, offset: 0, size })
     }
-    return this.#dispatch(this.#compiled(kernel), entries, workgroups)
+    const bindings = this.backend.device.createBindGroup({ layout, entries: entriesOf(bound) })
+    return { pipeline, bindings, offset: size > 0 ? 0 : undefined, workgroups: this.#spread(workgroups) }
   }
 
-  #entries(kernel: Kernel, buffers: Readonly<Record<string, Bound>>): GPUBindGroupEntry[] {
-    const entries: GPUBindGroupEntry[] = []
-    for (const name in kernel.buffers) {
-      entries.push({ binding: entries.length, resource: this.#resource(buffers[name]!) })
+  #bindGroup({ pipeline, layout }: Compiled, bound: readonly GPUBufferBinding[]): GPUBindGroup {
+    let key = `${this.#number(pipeline)}`
+    for (const { buffer, offset, size } of bound) key += ` ${this.#number(buffer)}:${offset}:${size}`
+    let bindings = this.#bindings.get(key)
+    if (bindings) {
+      this.#bindings.delete(key)
+    } else {
+      bindings = this.backend.device.createBindGroup({ layout, entries: entriesOf(bound) })
+      if (this.#bindings.size >= KEPT_BINDINGS) this.#bindings.delete(this.#bindings.keys().next().value!)
     }
-    return entries
+    this.#bindings.set(key, bindings)
+    return bindings
   }
 
-  #dispatch({ pipeline, layout }: Compiled, entries: GPUBindGroupEntry[], workgroups: Workgroups): Dispatch {
-    const bindings = this.backend.device.createBindGroup({ layout, entries })
-    return { pipeline, bindings, workgroups: this.#spread(workgroups) }
+  #number(object: object): number {
+    let number = this.#numbers.get(object)
+    if (number === undefined) {
+      number = this.#numbered++
+      this.#numbers.set(object, number)
+    }
+    return number
   }
 
   #spread([x, y = 1, z = 1]: Workgroups): [number, number, number] {
-    const most = this.limits.maxComputeWorkgroupsPerDimension
+    const most = this.#mostWorkgroups
     if (x <= most) return [x, y, z]
     if (y > 1 || z > 1)
       throw new RangeError(`a dispatch of ${x} × ${y} × ${z} workgroups: at most ${most} are allowed in a dimension`)
@@ -162,19 +189,49 @@ export class Gpu implements Encoder {
   #compiled(kernel: Kernel): Compiled {
     let compiled = this.#pipelines.get(kernel)
     if (!compiled) {
-      const module = this.backend.device.createShaderModule({ label: kernel.name, code: shaderOf(kernel) })
-      const compute = { module, entryPoint: 'main' }
-      const pipeline = this.backend.device.createComputePipeline({ label: kernel.name, layout: 'auto', compute })
-      compiled = { pipeline, layout: pipeline.getBindGroupLayout(0) }
+      const { device } = this.backend
+      const params = Object.entries(kernel.params)
+      const module = device.createShaderModule({ label: kernel.name, code: shaderOf(kernel) })
+      const layout = device.createBindGroupLayout({ label: kernel.name, entries: layoutOf(kernel) })
+      compiled = {
+        pipeline: device.createComputePipeline({
+          label: kernel.name,
+          layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+          compute: { module, entryPoint: 'main' },
+        }),
+        layout,
+        buffers: Object.keys(kernel.buffers),
+        params,
+        paramsSize: Math.ceil(params.length / 4) * 16,
+      }
       this.#pipelines.set(kernel, compiled)
     }
     return compiled
   }
 
-  #resource(bound: Bound): GPUBindingResource {
-    if ('dataId' in bound) return { buffer: this.backend.buffer(bound) }
-    return 'buffer' in bound ? bound : { buffer: bound }
+  #bound({ buffers: names }: Compiled, buffers: Readonly<Record<string, Bound>>): GPUBufferBinding[] {
+    const bindings: GPUBufferBinding[] = []
+    for (const name of names) {
+      const bound = buffers[name]!
+      if ('dataId' in bound) bindings.push({ buffer: this.backend.buffer(bound) })
+      else bindings.push('buffer' in bound ? bound : { buffer: bound })
+    }
+    return bindings
   }
+}
+
+/** The numbers lie behind the buffers, at an offset that is given with each dispatch. */
+function layoutOf({ buffers, writes, params }: Kernel): GPUBindGroupLayoutEntry[] {
+  const written: readonly string[] = writes
+  const types = Object.keys(buffers).map(
+    (name): GPUBufferBindingLayout => ({ type: written.includes(name) ? 'storage' : 'read-only-storage' }),
+  )
+  if (Object.keys(params).length > 0) types.push({ type: 'uniform', hasDynamicOffset: true })
+  return types.map((buffer, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer }))
+}
+
+function entriesOf(bound: readonly GPUBufferBinding[]): GPUBindGroupEntry[] {
+  return bound.map((resource, binding) => ({ binding, resource }))
 }
 
 /** Which workgroup this is among all, where they go on in a second dimension; in `main`, with the builtins `workgroup` and `workgroups`. */
@@ -184,11 +241,16 @@ export const WORKGROUP_INDEX = 'workgroup.x + workgroup.y * workgroups.x'
 export const ARGUMENTS = `@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) workgroups: vec3<u32>,
   @builtin(local_invocation_index) local: u32`
 
-function writeParams(kernel: Kernel, params: Readonly<Record<string, number>>, view: DataView): void {
-  let at = 0
-  for (const name in kernel.params) {
+function writeParams(
+  fields: Compiled['params'],
+  params: Readonly<Record<string, number>>,
+  view: DataView,
+  offset: number,
+): void {
+  let at = offset
+  for (const [name, type] of fields) {
     const value = params[name]!
-    if (kernel.params[name] === 'f32') view.setFloat32(at, value, true)
+    if (type === 'f32') view.setFloat32(at, value, true)
     else view.setUint32(at, value, true)
     at += 4
   }

@@ -5,7 +5,7 @@ import { softwareAdapters } from './test/software-adapters.js'
 const onlyOnWebgpu = 'test/**/webgpu/*.test.ts'
 /** What computes on a graphics card, in the tests that go through all backends. */
 const onWebgpu = [
-  'test/tensors/{adam,attention,column-sums,embedding,finite,key-value-cache}.test.ts',
+  'test/tensors/{adam,added,attention,column-sums,embedding,finite,key-value-cache}.test.ts',
   'test/tensors/{packed-weight,product,rms-norm,rope,swiglu,token-scores}.test.ts',
   ...['test/agents/llm/golden.test.ts', onlyOnWebgpu],
 ]

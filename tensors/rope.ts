@@ -41,7 +41,15 @@ export function ropeAngles(positions: ArrayLike<number>, frequencies: Float32Arr
   const half = frequencies.length
   const cos = new Float32Array(positions.length * half)
   const sin = new Float32Array(positions.length * half)
+  const rowOf = new Map<number, number>()
   for (let row = 0; row < positions.length; row++) {
+    // Sequences beside each other have the same positions.
+    const same = rowOf.get(positions[row]!)
+    if (same !== undefined) {
+      for (const values of [cos, sin]) values.copyWithin(row * half, same * half, (same + 1) * half)
+      continue
+    }
+    rowOf.set(positions[row]!, row)
     for (let i = 0; i < half; i++) {
       // In single precision, as the reference multiplies.
       const angle = Math.fround(positions[row]! * frequencies[i]!)

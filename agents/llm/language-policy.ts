@@ -186,6 +186,9 @@ class Actor implements FrozenPolicy<Observation, string> {
   }
 
   differentiate(rows: Rows, loss: (outputs: PolicyOutputs) => tf.Scalar): Promise<Differentiated> {
+    // What is drawn next is drawn with other weights: these would only take memory meanwhile.
+    this.#decoding?.dispose()
+    this.#decoding = undefined
     return differentiateSequences(this.#model.config, this.weights, this.#sequences(rows), loss, this.#settings())
   }
 

@@ -2,6 +2,7 @@ import { embedding, embeddingGradient } from '../../tensors/embedding.js'
 import * as tf from '../../tensors/tf.js'
 import { type TokenScores, tokenScores, tokenScoresGradient } from '../../tensors/token-scores.js'
 import type { Differentiated, PolicyOutputs } from '../policy.js'
+import { Gradients } from './gradients.js'
 import { headOf } from './head.js'
 import type { ModelConfig } from './model-config.js'
 import { expectNoOverflow } from './overflow.js'
@@ -157,26 +158,22 @@ export async function differentiateSequences(
     throw error
   }
   const scale = config.dtype === 'float16' ? lossScale(slopes) : 1
-  const gradients: Record<string, tf.Tensor> = {}
-  for (const pass of passes) {
-    const scored = kept ?? scorePass(config, weights, pass, temperature, keep)
-    const of = (column: Float32Array) => tf.tensor1d(columns.take(pass, column).map((slope) => slope * scale))
-    const own = { logProbs: of(slopes.logProbs), entropies: slopes.entropies && of(slopes.entropies) }
-    for (const [name, gradient] of Object.entries(scoreGradients(config, weights, pass, scored, own, temperature))) {
-      const sum = gradients[name]
-      gradients[name] = sum ? tf.add(sum, gradient) : gradient
-      if (sum) tf.dispose([sum, gradient])
+  const gradients = new Gradients()
+  try {
+    for (const pass of passes) {
+      const scored = kept ?? scorePass(config, weights, pass, temperature, keep)
+      const of = (column: Float32Array) => tf.tensor1d(columns.take(pass, column).map((slope) => slope * scale))
+      const own = { logProbs: of(slopes.logProbs), entropies: slopes.entropies && of(slopes.entropies) }
+      addScoreGradients(config, weights, pass, scored, own, temperature, gradients)
+      tf.dispose([own.logProbs, own.entropies ?? []])
+      disposeOf(scored)
     }
-    tf.dispose([own.logProbs, own.entropies ?? []])
-    disposeOf(scored)
+  } catch (error) {
+    gradients.dispose()
+    slopes.loss.dispose()
+    throw error
   }
-  if (scale !== 1) {
-    for (const [name, gradient] of Object.entries(gradients)) {
-      gradients[name] = tf.mul(gradient, 1 / scale)
-      gradient.dispose()
-    }
-  }
-  return { loss: slopes.loss, gradients }
+  return { loss: slopes.loss, gradients: gradients.times(1 / scale) }
 }
 
 /**
@@ -205,7 +202,7 @@ async function finite(
   return values
 }
 
-/** What a forward pass leaves for {@link scoreGradients}. */
+/** What a forward pass leaves for {@link addScoreGradients}. */
 interface Scored extends TokenScores {
   readonly trace: Trace
   /** [tokens, hidden] */
@@ -227,15 +224,16 @@ function scorePass(
   return { ...tokenScores(hidden, headOf(config, weights), pass.tokens, temperature, half), trace, hidden }
 }
 
-/** The gradient of every weight, from those of a pass's scores. Disposes of nothing that it was given. */
-function scoreGradients(
+/** Adds the gradient of every weight, from those of a pass's scores. Disposes of nothing that it was given. */
+function addScoreGradients(
   config: ModelConfig,
   weights: Weights,
   pass: ScoringPass,
   scored: Scored,
   slopes: { readonly logProbs: tf.Tensor1D; readonly entropies: tf.Tensor1D | undefined },
   temperature: number,
-): Record<string, tf.Tensor> {
+  gradients: Gradients,
+): void {
   const { trace, hidden } = scored
   const { dHidden, dHead } = tokenScoresGradient(
     slopes.logProbs,
@@ -247,16 +245,12 @@ function scoreGradients(
     config.dtype === 'float16',
     scored,
   )
+  gradients.add(config.tiedHead ? 'model.embed_tokens.weight' : 'lm_head.weight', dHead)
   // Each row predicts one token, if any.
   const whole = embeddingGradient(dHidden, pass.rows, trace.hidden.shape[0])
   dHidden.dispose()
-  const gradients = backward(config, weights, trace, whole)
+  backward(config, weights, trace, whole, gradients)
   whole.dispose()
-  const name = config.tiedHead ? 'model.embed_tokens.weight' : 'lm_head.weight'
-  const table = gradients[name]
-  gradients[name] = table ? tf.add(table, dHead) : dHead
-  if (table) tf.dispose([table, dHead])
-  return gradients
 }
 
 /** Numbers of all completion tokens, sequence by sequence, which passes give and take in orders of their own. */

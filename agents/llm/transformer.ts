@@ -13,6 +13,7 @@ import { rmsNorm, rmsNormGradient } from '../../tensors/rms-norm.js'
 import { type Angles, rope, ropeAngles, ropeFrequencies } from '../../tensors/rope.js'
 import { swiglu, swigluGradient } from '../../tensors/swiglu.js'
 import * as tf from '../../tensors/tf.js'
+import type { Gradients } from './gradients.js'
 import type { ModelConfig } from './model-config.js'
 import type { TokenBatch } from './token-batch.js'
 
@@ -126,20 +127,20 @@ export function tensorsOf(trace: Trace): Record<string, tf.Tensor> {
  *
  * @param trace   of a forward pass that kept something; the same weights
  * @param dHidden [rows · length, hidden]
- * @returns by name, without the head's own part; disposed of by the caller
+ * @param gradients  to which it is added, without the head's own part
  */
 export function backward(
   config: ModelConfig,
   weights: Weights,
   trace: Trace,
   dHidden: tf.Tensor2D,
-): Record<string, tf.Tensor> {
+  gradients: Gradients,
+): void {
   // the only traces there are
   const { batch, pass, blocks, last, inverse } = trace as WholeTrace
   if (blocks.length !== config.layers) throw new RangeError('backward: the forward pass kept nothing')
-  const gradients: Record<string, tf.Tensor> = {}
   const norm = rmsNormGradient(dHidden, last, weights['model.norm.weight'] as tf.Tensor1D, inverse)
-  gradients['model.norm.weight'] = norm.dWeight
+  gradients.add('model.norm.weight', norm.dWeight)
   let dx = norm.dx
   for (let layer = config.layers - 1; layer >= 0; layer--) {
     const { x, inside } = blocks[layer]!
@@ -149,9 +150,8 @@ export function backward(
     dx.dispose()
     dx = before
   }
-  gradients['model.embed_tokens.weight'] = embeddingGradient(dx, batch.ids, config.vocabulary)
+  gradients.add('model.embed_tokens.weight', embeddingGradient(dx, batch.ids, config.vocabulary))
   dx.dispose()
-  return gradients
 }
 
 function recomputed(config: ModelConfig, weights: Weights, layer: number, x: tf.Tensor2D, pass: Pass): Inside {
@@ -192,7 +192,7 @@ function blockForward(
   }) as unknown as { out: tf.Tensor2D; inside: Inside | undefined }
 }
 
-/** The gradient of a block's input; its weights' are put among `gradients`. */
+/** The gradient of a block's input; its weights' are added to `gradients`. */
 function blockBackward(
   config: ModelConfig,
   weights: Weights,
@@ -201,17 +201,14 @@ function blockBackward(
   inside: Inside,
   { shape, angles, mask }: Pass,
   dOut: tf.Tensor2D,
-  gradients: Record<string, tf.Tensor>,
+  gradients: Gradients,
 ): tf.Tensor2D {
   const name = `model.layers.${layer}`
   const weight = (which: string) => weights[`${name}.${which}.weight`]!
   const { normed, inverse, middle, middleNormed, middleInverse, gate, up, activated } = inside
   return tf.tidy(() => {
-    const back = (dy: tf.Tensor2D, input: tf.Tensor2D, which: string, plus?: tf.Tensor2D): tf.Tensor2D => {
-      const own = linearGradient(config, dy, input, weights, `${name}.${which}`, plus)
-      for (const [key, gradient] of Object.entries(own.gradients)) gradients[key] = tf.keep(gradient)
-      return own.dx
-    }
+    const back = (dy: tf.Tensor2D, input: tf.Tensor2D, which: string, plus?: tf.Tensor2D) =>
+      linearGradient(config, dy, input, weights, `${name}.${which}`, gradients, plus)
     const dActivated = back(dOut, activated, 'mlp.down_proj')
     const { dGate, dUp } = swigluGradient(dActivated, gate, up)
     const dMiddleNormed = back(dUp, middleNormed, 'mlp.up_proj', back(dGate, middleNormed, 'mlp.gate_proj'))
@@ -222,7 +219,7 @@ function blockBackward(
       middleInverse,
       dOut,
     )
-    gradients[`${name}.post_attention_layernorm.weight`] = tf.keep(second.dWeight)
+    gradients.add(`${name}.post_attention_layernorm.weight`, second.dWeight)
     const dMiddle = second.dx
     const dAttended = back(dMiddle, inside.attention.out, 'self_attn.o_proj')
     const { dq, dk, dv } = attentionGradient(dAttended, inside.attention, mask, shape)
@@ -230,7 +227,7 @@ function blockBackward(
     const ofKeysToo = back(rope(dk, config.keyHeads, angles, true), normed, 'self_attn.k_proj', ofValues)
     const dNormed = back(rope(dq, config.heads, angles, true), normed, 'self_attn.q_proj', ofKeysToo)
     const first = rmsNormGradient(dNormed, x, weight('input_layernorm') as tf.Tensor1D, inverse, dMiddle)
-    gradients[`${name}.input_layernorm.weight`] = tf.keep(first.dWeight)
+    gradients.add(`${name}.input_layernorm.weight`, first.dWeight)
     return first.dx
   })
 }
@@ -252,21 +249,18 @@ function linear(
   return plus && bias ? tf.add(y, bias) : y
 }
 
+/** The gradient of {@link linear}'s input; those of the weight and the bias are added to `gradients`. */
 function linearGradient(
   { dtype }: ModelConfig,
   dy: tf.Tensor2D,
   x: tf.Tensor2D,
   weights: Weights,
   name: string,
+  gradients: Gradients,
   plus?: tf.Tensor2D,
-): { readonly dx: tf.Tensor2D; readonly gradients: Readonly<Record<string, tf.Tensor>> } {
-  const bias = weights[`${name}.bias`]
+): tf.Tensor2D {
   const half = dtype === 'float16'
-  return {
-    dx: product(dy, weights[`${name}.weight`] as tf.Tensor2D, { plus, half }),
-    gradients: {
-      [`${name}.weight`]: product(dy, x, { a: true, half }),
-      ...(bias && { [`${name}.bias`]: columnSums(dy) }),
-    },
-  }
+  gradients.put<tf.Rank.R2>(`${name}.weight`, (before) => product(dy, x, { a: true, plus: before, half }))
+  if (weights[`${name}.bias`]) gradients.add(`${name}.bias`, columnSums(dy))
+  return product(dy, weights[`${name}.weight`] as tf.Tensor2D, { plus, half })
 }

@@ -1,6 +1,7 @@
 import { BackendError } from '../backend-error.js'
 
-/** Bytes of buffers that nobody uses, beside as many as are in use, that are kept to be used again. */
+/** Bytes of buffers that nobody uses that are kept to be used again: as a share of those in use, and at least. */
+const KEPT = 1 / 8
 const LEAST_KEPT = 2 ** 28
 
 /**
@@ -109,7 +110,7 @@ export class BufferPool {
   /** Frees what has not been used for longest, where more is kept than is used. Only while no command that is not submitted yet
    *  may name a free buffer. */
   trim(): void {
-    const most = Math.min(this.#most, this.numBytesUsed + Math.max(LEAST_KEPT, this.numBytesUsed))
+    const most = Math.min(this.#most, this.numBytesUsed + Math.max(LEAST_KEPT, KEPT * this.numBytesUsed))
     for (const [key, buffers] of this.#free) {
       while (this.numBytesAllocated > most && buffers.length > 0) this.#destroy(buffers.shift()!)
       if (buffers.length === 0) this.#free.delete(key)

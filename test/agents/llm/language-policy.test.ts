@@ -228,6 +228,8 @@ describe.each(kinds)('A language policy that learns %s', (_, options) => {
         },
       ),
     ).rejects.toThrow('no loss')
+    // What it draws with was let go of.
+    await policy.act(prompts, contextOf(3, 4))
     expect(tf.memory().numTensors).toBe(before)
     policy.close()
   })

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { BackendError } from './backend-error.js'
 import * as tf from './tf.js'
+import type { GpuDevice } from './webgpu/device.js'
 
 export { BackendError }
 
@@ -110,13 +111,23 @@ async function startWebgpu(): Promise<string> {
   gpu.device.lost.then(() => {
     webgpuStarted = undefined
   })
+  await register(gpu)
+  return adapterName(gpu.adapter)
+}
+
+/** Makes tfjs compute with a device from now on. {@link useBackend} opens another one. */
+export async function useDevice(gpu: GpuDevice): Promise<void> {
+  webgpuStarted = undefined
+  await register(gpu)
+}
+
+async function register(gpu: GpuDevice): Promise<void> {
   // Only now: tfjs's backend looks for the globals that Dawn brings when it is loaded.
   const { DawnBackend } = await import('./webgpu/dawn-backend.js')
   // tfjs registers one of its own, with a device of fewer features.
   tf.removeBackend('webgpu')
   tf.registerBackend('webgpu', () => new DawnBackend(gpu))
   if (!(await tf.setBackend('webgpu'))) throw new BackendError('webgpu: tfjs does not start its backend')
-  return adapterName(gpu.adapter)
 }
 
 async function loadTensorflow(packages: readonly string[]): Promise<{ loaded?: string; missing: string }> {

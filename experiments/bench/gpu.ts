@@ -13,11 +13,13 @@ import type { Message } from '../../envs/spaces/conversation.js'
 import type { Json } from '../../envs/spec.js'
 import { textEnv } from '../../envs/text/text-env.js'
 import { Adam } from '../../tensors/adam.js'
+import { useDevice } from '../../tensors/backend.js'
 import * as tf from '../../tensors/tf.js'
 import { deviceMemory } from '../../tensors/webgpu/device-memory.js'
-import type { Gpu } from '../../tensors/webgpu/kernels.js'
+import { type Gpu, gpuKernels } from '../../tensors/webgpu/kernels.js'
 import { copyRate, matrixRate } from '../doctor/device-rates.js'
 import type { Row } from './bench.js'
+import { countingDevice } from './counting-device.js'
 import { adapterHere, startGpu } from './gpu-adapter.js'
 import { blockBytes, CARD, cacheBytes, type GpuSizes, gpuModel, numberBytes, SOFTWARE } from './gpu-model.js'
 import { type Effort, type Measurement, NotMeasurable, stopwatch } from './measure.js'
@@ -54,31 +56,60 @@ interface ModelBench extends Bench {
 
 type RowFacts = Omit<Row, 'measure'>
 
+/** What a row is measured on, and how that is told. */
+interface Started {
+  readonly gpu: Gpu
+  readonly adapter: string
+  readonly sizes: GpuSizes
+  readonly notJudged?: string
+}
+
+async function adapterFound(): Promise<Started> {
+  const { gpu, adapter } = await startGpu()
+  if (!gpu.inSoftware) return { gpu, adapter, sizes: CARD }
+  const notJudged = `${adapter} computes on the processor, the sizes are scaled down, and no figure here is one of a graphics card: those of an H200 are still to be measured`
+  return { gpu, adapter, sizes: SOFTWARE, notJudged }
+}
+
+/** What is counted instead of timed is the same without a card. */
+async function cardOrCounting(): Promise<Started> {
+  const found = await adapterFound().catch((error) => {
+    if (error instanceof NotMeasurable) return undefined
+    throw error
+  })
+  if (found && !found.gpu.inSoftware) return found
+  const adapter = "none: counted at a card's sizes on a device that computes nothing"
+  await useDevice(await countingDevice())
+  return { gpu: gpuKernels()!, adapter, sizes: CARD }
+}
+
 /** A row of the card's own. */
-function cardRow(facts: RowFacts, measure: (bench: Bench) => Promise<Measurement>): Row {
+function cardRow(facts: RowFacts, measure: (bench: Bench) => Promise<Measurement>, start = adapterFound): Row {
   return {
     ...facts,
     async measure(effort) {
-      const { gpu, adapter } = await startGpu()
-      const sizes = gpu.inSoftware ? SOFTWARE : CARD
+      const { gpu, adapter, sizes, notJudged } = await start()
       const { values, details } = await measure({ gpu, sizes, effort })
-      const notJudged = `${adapter} computes on the processor, the sizes are scaled down, and no figure here is one of a graphics card: those of an H200 are still to be measured`
-      return { values, details: { adapter, ...details }, ...(gpu.inSoftware && { notJudged }) }
+      return { values, details: { adapter, ...details }, ...(notJudged !== undefined && { notJudged }) }
     },
   }
 }
 
 /** A row of a model's. */
-function modelRow(facts: RowFacts, measure: (bench: ModelBench) => Promise<Measurement>): Row {
-  return cardRow(facts, async (bench) => {
-    const model = gpuModel(bench.sizes)
-    try {
-      const { values, details } = await measure({ ...bench, model })
-      return { values, details: { parameters: model.size, dtype: model.config.dtype, ...details } }
-    } finally {
-      model.dispose()
-    }
-  })
+function modelRow(facts: RowFacts, measure: (bench: ModelBench) => Promise<Measurement>, start = adapterFound): Row {
+  return cardRow(
+    facts,
+    async (bench) => {
+      const model = gpuModel(bench.sizes)
+      try {
+        const { values, details } = await measure({ ...bench, model })
+        return { values, details: { parameters: model.size, dtype: model.config.dtype, ...details } }
+      } finally {
+        model.dispose()
+      }
+    },
+    start,
+  )
 }
 
 /** How long something takes until the device has done it: once for each repetition, after a warm-up. */
@@ -431,11 +462,15 @@ const memory: Row = modelRow(
       const gib = { peak: pool.peak, weights, optimiser, cache, block }
       const told = Object.entries(gib).map(([name, bytes]) => [`${name}GiB`, bytes / GIB] as const)
       const value = Math.max(0, pool.peak - block) / (weights + optimiser + cache)
-      return { values: [value], details: { tokensPerPass, ...rounded(Object.fromEntries(told)) } }
+      return {
+        values: [value],
+        details: { tokensPerPass, ...rounded(Object.fromEntries(told)), dispatchesPerStep: dispatches(bench) },
+      }
     } finally {
       await close()
     }
   },
+  cardOrCounting,
 )
 
 function randomTokens(count: number, { config }: LanguageModel, random: PCG64): Int32Array {

@@ -55,7 +55,9 @@ export async function openGpu(): Promise<GPU> {
   return gpu
 }
 
-async function loadDawn(): Promise<Dawn> {
+/** The package `webgpu`.
+ *  @throws BackendError if it is not installed, or does not load here */
+export async function loadDawn(): Promise<Dawn> {
   try {
     return (await import('webgpu')) as Dawn
   } catch (error) {

@@ -36,6 +36,8 @@ export type Call<P extends string, B extends string> = readonly [
 
 /** Who takes calls of kernels: the {@link Gpu}, which runs them, or a {@link Plan}, which keeps them to be run again and again. */
 export interface Encoder {
+  /** Whether the adapter computes in software, on the processor: there waiting at barriers costs more than reading memory again. */
+  readonly inSoftware: boolean
   run<P extends string, B extends string>(...call: Call<P, B>): void
 }
 
@@ -46,6 +48,10 @@ export class Plan implements Encoder {
 
   constructor(gpu: Gpu) {
     this.#gpu = gpu
+  }
+
+  get inSoftware(): boolean {
+    return this.#gpu.inSoftware
   }
 
   /** How many dispatches there are. */
@@ -80,6 +86,7 @@ const KEPT_BINDINGS = 4096
 export class Gpu implements Encoder {
   readonly backend: DawnBackend
   readonly limits: GPUSupportedLimits
+  readonly inSoftware: boolean
   readonly #mostWorkgroups: number
   readonly #pipelines = new Map<Kernel, Compiled>()
   /** By kernel and by what is bound, in the order of their last use. */
@@ -91,16 +98,12 @@ export class Gpu implements Encoder {
   constructor(backend: DawnBackend) {
     this.backend = backend
     this.limits = backend.device.limits
+    this.inSoftware = backend.gpu.adapter.info.isFallbackAdapter
     this.#mostWorkgroups = this.limits.maxComputeWorkgroupsPerDimension
   }
 
   has(feature: GpuFeature): boolean {
     return this.backend.gpu.features.has(feature)
-  }
-
-  /** Whether the adapter computes in software, on the processor: there waiting at barriers costs more than reading memory again. */
-  get inSoftware(): boolean {
-    return this.backend.gpu.adapter.info.isFallbackAdapter
   }
 
   /** A new tensor, whose values a kernel is about to write. */

@@ -5,56 +5,64 @@ import { ARGUMENTS, kernel, variants } from './kernels.js'
 /** Invocations that go through the other side together, so that they read the same at the same time. */
 const LANES = 8
 
-/** Rows of the invocation's own side, and of the other one that are looked at together: what is read is used for as many products. */
-const ROWS = 2
-const STEP = 2
-
-const rows = (line: (i: number) => string) => each(ROWS, line)
-const steps = (line: (j: number) => string) => each(STEP, line)
-const pairs = (line: (i: number, j: number) => string) => rows((i) => steps((j) => line(i, j)))
-const over = (name: (j: number) => string, join: (a: string, b: string) => string) =>
-  Array.from({ length: STEP }, (_, j) => name(j)).reduce(join)
-
 /** Up to no constant: drivers would unroll the loop, which takes them seconds and makes it slower. */
 const UNITS = 'for (var u = 0u; u < units; u++)'
 
-/** `own_i`: which tokens of the row are the invocation's, `segment_i` what they belong to, `clamped_i` one that is there in any case. */
-const OWN = `
+/**
+ * Code of an invocation's own side, of which it takes `count` rows, and of the other side, of which it looks at `step` rows together: what is read
+ * is used for as many products.
+ */
+function sides(count: number, step: number) {
+  const rows = (line: (i: number) => string) => each(count, line)
+  const steps = (line: (j: number) => string) => each(step, line)
+  return {
+    block: LANES * count,
+    step,
+    rows,
+    steps,
+    pairs: (line: (i: number, j: number) => string) => rows((i) => steps((j) => line(i, j))),
+    over: (name: (j: number) => string, join: (a: string, b: string) => string) =>
+      Array.from({ length: step }, (_, j) => name(j)).reduce(join),
+    /** `own_i`: which tokens of the row are the invocation's, `segment_i` what they belong to, `clamped_i` one that is there in any case. */
+    own: `
   let units = (params.headSize + 3u) / 4u;
   ${rows(
     (i) => `
   let own_${i} = first + local + ${LANES * i}u;
   let clamped_${i} = min(own_${i}, params.length - 1u);
   let segment_${i} = segments[base + clamped_${i}];`,
-  )}`
-
-/** `at_j`: which tokens of the row are looked at, or the last one where there are no more, and `belongs_j` what they belong to. */
-const OTHERS = steps(
-  (j) => `
+  )}`,
+    /** `at_j`: which tokens of the row are looked at, or the last one where there are no more, and `belongs_j` what they belong to. */
+    others: steps(
+      (j) => `
     let at_${j} = min(at + ${j}u, params.length - 1u);
     let belongs_${j} = segments[base + at_${j}];`,
-)
-
-/** The invocation's rows of a buffer, kept in `NAME_i`. */
-function bring(name: string, buffer: string, head: string, room: number): string {
-  return rows(
-    (i) => `
+    ),
+    /** The invocation's rows of a buffer, kept in `NAME_i`. */
+    bring: (name: string, buffer: string, head: string, room: number) =>
+      rows(
+        (i) => `
   var ${name}_${i}: array<vec4<f32>, ${room}>;
   ${UNITS} { ${name}_${i}[u] = load_${buffer}((base + clamped_${i}) * ${head}, u); }`,
-  )
+      ),
+    store: (buffer: string, name: string, factor: (i: number) => string, head: string) =>
+      rows(
+        (i) => `
+  if (own_${i} < params.length) { ${UNITS} { store_${buffer}((base + own_${i}) * ${head}, u, ${name}_${i}[u] * ${factor(i)}); } }`,
+      ),
+  }
 }
 
-function store(buffer: string, name: string, factor: (i: number) => string, head: string): string {
-  return rows(
-    (i) => `
-  if (own_${i} < params.length) { ${UNITS} { store_${buffer}((base + own_${i}) * ${head}, u, ${name}_${i}[u] * ${factor(i)}); } }`,
-  )
-}
+/** Twice as fast on lavapipe as two by two. */
+const forwards = sides(4, 4)
+/** With more, such adapters compile the shaders for many seconds. */
+const backwards = sides(2, 2)
 
 const HEAD = 'params.heads + head'
 const KEY_HEAD = 'params.keyHeads + keyHead'
 
 const makeForward = variants((whole: boolean, room: number) => {
+  const { block, rows, steps, pairs, over, own, others, bring, store, step } = forwards
   const form = anyHeads(whole)
   const type = featuresType(form)
   return kernel({
@@ -64,11 +72,11 @@ const makeForward = variants((whole: boolean, room: number) => {
     writes: ['out', 'statistics'],
     workgroup: [LANES],
     code: `${loading(form, 'q', 'k', 'v')}${storing(form, 'out')}
-fn main(${ARGUMENTS}) {${queryBlock(LANES * ROWS)}${OWN}
+fn main(${ARGUMENTS}) {${queryBlock(block)}${own}
   ${bring('query', 'q', HEAD, room)}
   ${rows((i) => `var largest_${i} = ${NEVER};\nvar sum_${i} = 0.0;\nvar out_${i}: array<vec4<f32>, ${room}>;`)}
-  for (var at = start; at < end; at += ${STEP}u) {
-    ${OTHERS}
+  for (var at = start; at < end; at += ${step}u) {
+    ${others}
     ${pairs((i, j) => `var s_${i}_${j} = 0.0;`)}
     ${UNITS} {
       ${steps((j) => `let k_${j} = load_k((base + at_${j}) * ${KEY_HEAD}, u);`)}
@@ -114,6 +122,7 @@ fn main(${ARGUMENTS}) {${queryBlock(LANES * ROWS)}${OWN}
 
 /** `s_i_j` and `d_i_j`: the products of the own side's two rows with the other side's two. */
 function bothProducts(own: readonly [string, string], others: readonly [string, string], head: string): string {
+  const { rows, steps, pairs } = backwards
   return `
     ${pairs((i, j) => `var s_${i}_${j} = 0.0;\nvar d_${i}_${j} = 0.0;`)}
     ${UNITS} {
@@ -124,6 +133,7 @@ function bothProducts(own: readonly [string, string], others: readonly [string, 
 }
 
 const makeQueryGradient = variants((whole: boolean, room: number) => {
+  const { block, rows, steps, pairs, over, own, others, bring, store, step } = backwards
   const form = anyHeads(whole)
   const type = featuresType(form)
   return kernel({
@@ -133,13 +143,13 @@ const makeQueryGradient = variants((whole: boolean, room: number) => {
     writes: ['dq'],
     workgroup: [LANES],
     code: `${loading(form, 'q', 'k', 'v', 'dOut')}${storing(form, 'dq')}
-fn main(${ARGUMENTS}) {${queryBlock(LANES * ROWS)}${OWN}
+fn main(${ARGUMENTS}) {${queryBlock(block)}${own}
   ${bring('query', 'q', HEAD, room)}
   ${bring('slope', 'dOut', HEAD, room)}
   let kept = (workgroup.z * params.heads + head) * params.length;
   ${rows((i) => `let of_${i} = sums[kept + clamped_${i}];\nvar dq_${i}: array<vec4<f32>, ${room}>;`)}
-  for (var at = start; at < end; at += ${STEP}u) {
-    ${OTHERS}
+  for (var at = start; at < end; at += ${step}u) {
+    ${others}
     ${bothProducts(['query', 'slope'], ['k', 'v'], KEY_HEAD)}
     ${pairs(
       (i, j) => `
@@ -163,6 +173,7 @@ fn main(${ARGUMENTS}) {${queryBlock(LANES * ROWS)}${OWN}
 })
 
 const makeKeyGradient = variants((whole: boolean, room: number) => {
+  const { block, rows, steps, pairs, over, own, others, bring, store, step } = backwards
   const form = anyHeads(whole)
   const type = featuresType(form)
   const sum = (weight: string, name: string, i: number) =>
@@ -186,14 +197,14 @@ const makeKeyGradient = variants((whole: boolean, room: number) => {
     writes: ['dk', 'dv'],
     workgroup: [LANES],
     code: `${loading(form, 'q', 'k', 'v', 'dOut')}${storing(form, 'dk', 'dv')}
-fn main(${ARGUMENTS}) {${keyBlock(LANES * ROWS)}${OWN}
+fn main(${ARGUMENTS}) {${keyBlock(block)}${own}
   ${bring('key', 'k', KEY_HEAD, room)}
   ${bring('value', 'v', KEY_HEAD, room)}
   ${rows((i) => `var dk_${i}: array<vec4<f32>, ${room}>;\nvar dv_${i}: array<vec4<f32>, ${room}>;`)}
   for (var head = keyHead * group; head < (keyHead + 1u) * group; head++) {
     let kept = (workgroup.z * params.heads + head) * params.length;
-    for (var at = first; at < end; at += ${STEP}u) {
-      ${OTHERS}
+    for (var at = first; at < end; at += ${step}u) {
+      ${others}
       ${steps((j) => `let of_${j} = sums[kept + at_${j}];`)}
       ${bothProducts(['key', 'value'], ['q', 'dOut'], HEAD)}
       ${pairs(
@@ -216,16 +227,17 @@ fn main(${ARGUMENTS}) {${keyBlock(LANES * ROWS)}${OWN}
 
 /** Of a kernel's maker, what takes the size of heads. */
 function of<B extends string>(
+  { block }: { readonly block: number },
   make: (whole: boolean, room: number) => AttentionKernel<B>['kernel'],
 ): (headSize: number) => AttentionKernel<B> {
-  return (headSize) => ({ block: LANES * ROWS, kernel: make(headSize % 4 === 0, roomFor(headSize)) })
+  return (headSize) => ({ block, kernel: make(headSize % 4 === 0, roomFor(headSize)) })
 }
 
 /** O = softmax(Q Kᵀ) V, some keys at a time, with the largest score so far subtracted. */
-export const forward = of(makeForward)
+export const forward = of(forwards, makeForward)
 
 /** dQ = dS K / √headSize, some keys at a time. */
-export const queryGradient = of(makeQueryGradient)
+export const queryGradient = of(backwards, makeQueryGradient)
 
 /** dV = Pᵀ dO and dK = dSᵀ Q / √headSize, some queries at a time of all heads that share the keys. */
-export const keyGradient = of(makeKeyGradient)
+export const keyGradient = of(backwards, makeKeyGradient)

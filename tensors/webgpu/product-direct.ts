@@ -39,7 +39,7 @@ export function directWorkgroups(
  * which such adapters pay dearly for, and what several invocations read is in the processor's cache.
  *
  * @param aligned  all lines are of a multiple of 4 numbers, and so is the inner dimension where a step is of four
- * @param half     both factors are rounded to half precision
+ * @param half     a's numbers are rounded to half precision where they are read
  * @param gated    see {@link putOf}
  */
 export const direct = variants(
@@ -96,13 +96,15 @@ function reader(factor: Factor): Read {
   const [, width] = extent(factor)
   return (i, k) => {
     const at = alongInner ? `${name}_${i} + (${k}) / 4u` : `${name}_${i} + (${k}) * (${width} / 4u)`
-    return `rounded(vec4<f32>(${name}[${at}]))`
+    return name === 'a' ? `rounded(vec4<f32>(a[${at}]))` : `vec4<f32>(b[${at}])`
   }
 }
 
 function checked({ name, alongInner }: Factor, outer: string): Read {
-  return (i, k) =>
-    alongInner ? `rounded(four_${name}(${outer} + ${i}u, ${k}))` : `rounded(four_${name}(${k}, ${outer} + ${i * 4}u))`
+  return (i, k) => {
+    const four = `four_${name}(${alongInner ? `${outer} + ${i}u, ${k}` : `${k}, ${outer} + ${i * 4}u`})`
+    return name === 'a' ? `rounded(${four})` : four
+  }
 }
 
 function alongAlong(a: Read, b: Read, rows: number, columns: number): string {

@@ -1,10 +1,11 @@
 import type { ProductOptions, ProductSizes } from '../product.js'
-import type * as tf from '../tf.js'
+import * as tf from '../tf.js'
 import { ARGUMENTS, type Gpu, kernel, WORKGROUP_INDEX } from './kernels.js'
 import { matrixUnit } from './matrix-unit.js'
 import { direct, directWorkgroups } from './product-direct.js'
 import { MATRIX_DEPTH, matrix, matrixMemory, matrixTiles } from './product-matrix.js'
 import { tiled, tiles } from './product-tiled.js'
+import { roundedToHalf } from './rounding.js'
 
 /** How a product is done, where that is not left to {@link product}: `matrix` only with factors that are rounded to half precision. */
 export interface ProductWay {
@@ -42,9 +43,13 @@ export function product(
   if (variant === 'direct') {
     // Steps are of four along the inner dimension, unless both factors lie across it.
     const aligned = byFourA && byFourB && ((flipA && !flipB) || byFour(k))
-    const done = direct(flipA, flipB, aligned, half, 'f32', aligned && byFour(n), false)
+    const done = direct(flipA, flipB, aligned, false, 'f32', aligned && byFour(n), false)
     const params = { ...sizes, depth: k, plus: added, scale }
-    gpu.run(done, { a, b, plus: plus ?? a, c }, params, directWorkgroups(m, n, flipA, flipB, aligned))
+    // Once, as each number is read by many invocations.
+    const rounded = half ? { a: roundedToHalf(gpu, a), b: roundedToHalf(gpu, b) } : undefined
+    const buffers = { a, b, plus: plus ?? a, c, ...rounded }
+    gpu.run(done, buffers, params, directWorkgroups(m, n, flipA, flipB, aligned))
+    if (rounded) tf.dispose([rounded.a, rounded.b])
     return c
   }
   const large = way.tile ? way.tile === 'large' : isLarge(gpu, m, n, k, variant === 'matrix')

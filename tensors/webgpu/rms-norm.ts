@@ -1,49 +1,76 @@
 import type { RmsNorm, RmsNormGradient } from '../rms-norm.js'
 import type * as tf from '../tf.js'
 import { columnSums } from './column-sums.js'
-import { ARGUMENTS, type Bound, type Encoder, type Gpu, kernel, WORKGROUP_INDEX } from './kernels.js'
+import { ARGUMENTS, type Bound, type Encoder, type Gpu, kernel, variants, WORKGROUP_INDEX } from './kernels.js'
 import { workgroupSum } from './reduce.js'
 
 const SIZE = 64
 
-const normalise = `${workgroupSum('sum', SIZE)}
-fn main(${ARGUMENTS}) {
-  let row = ${WORKGROUP_INDEX};
-  if (row >= params.rows) { return; }
-  let start = row * params.features;
-  var squares = 0.0;
-  for (var i = local; i < params.features; i += ${SIZE}u) { squares += x[start + i] * x[start + i]; }
-  let inverse = inverseSqrt(sum(squares, local) / f32(params.features) + params.epsilon);
-  for (var i = local; i < params.features; i += ${SIZE}u) { y[start + i] = x[start + i] * inverse * weight[i]; }`
+/** Invocations that go through a row together. */
+export type Lanes = 1 | typeof SIZE
 
-const forward = kernel({
-  name: 'rms-norm',
-  params: { rows: 'u32', features: 'u32', epsilon: 'f32' },
-  buffers: { x: 'array<f32>', weight: 'array<f32>', y: 'array<f32>', inverses: 'array<f32>' },
-  writes: ['y', 'inverses'],
-  workgroup: [SIZE],
-  code: `${normalise}
-  if (local == 0u) { inverses[row] = inverse; }
-}`,
+const params = { rows: 'u32', features: 'u32', epsilon: 'f32' } as const
+
+/**
+ * @param lanes   invocations that go through a row: a workgroup's, or one, for adapters in software, where barriers are dear
+ * @param byFour  rows are of a multiple of 4 numbers, and are read four at a time
+ * @param keep    code behind it, of `row` and `inverse`
+ */
+function normaliseCode(lanes: Lanes, byFour: boolean, keep = ''): string {
+  const alone = lanes === 1
+  const square = byFour ? 'dot(x[start + i], x[start + i])' : 'x[start + i] * x[start + i]'
+  const over = `for (var i = ${alone ? '0u' : 'local'}; i < length; i += ${lanes}u)`
+  return `${alone ? '' : workgroupSum('sum', SIZE)}
+fn main(${ARGUMENTS}) {
+  let row = ${alone ? `(${WORKGROUP_INDEX}) * ${SIZE}u + local` : WORKGROUP_INDEX};
+  if (row >= params.rows) { return; }
+  let length = params.features${byFour ? ' / 4u' : ''};
+  let start = row * length;
+  var squares = 0.0;
+  ${over} { squares += ${square}; }
+  let inverse = inverseSqrt(${alone ? 'squares' : 'sum(squares, local)'} / f32(params.features) + params.epsilon);
+  ${over} { y[start + i] = x[start + i] * inverse * weight[i]; }
+  ${keep}
+}`
+}
+
+const typeOf = (byFour: boolean) => (byFour ? 'array<vec4<f32>>' : 'array<f32>')
+const lanesOf = ({ inSoftware }: Encoder): Lanes => (inSoftware ? 1 : SIZE)
+const workgroupsOf = (rows: number, lanes: Lanes): [number] => [Math.ceil((rows * lanes) / SIZE)]
+
+const normalise = variants((lanes: Lanes, byFour: boolean) => {
+  const type = typeOf(byFour)
+  return kernel({
+    name: 'rms-norm',
+    params,
+    buffers: { x: type, weight: type, y: type, inverses: 'array<f32>' },
+    writes: ['y', 'inverses'],
+    workgroup: [SIZE],
+    code: normaliseCode(lanes, byFour, `if (${lanes === 1} || local == 0u) { inverses[row] = inverse; }`),
+  })
 })
 
-export function rmsNorm(gpu: Gpu, x: tf.Tensor2D, weight: tf.Tensor1D, epsilon: number): RmsNorm {
+const normaliseOnly = variants((lanes: Lanes, byFour: boolean) => {
+  const type = typeOf(byFour)
+  return kernel({
+    name: 'rms-norm-only',
+    params,
+    buffers: { x: type, weight: type, y: type },
+    writes: ['y'],
+    workgroup: [SIZE],
+    code: normaliseCode(lanes, byFour),
+  })
+})
+
+export function rmsNorm(gpu: Gpu, x: tf.Tensor2D, weight: tf.Tensor1D, epsilon: number, lanes = lanesOf(gpu)): RmsNorm {
   const [rows, features] = x.shape
   const y = gpu.output<tf.Rank.R2>([rows, features])
   const inverse = gpu.output<tf.Rank.R2>([rows, 1])
-  gpu.run(forward, { x, weight, y, inverses: inverse }, { rows, features, epsilon }, [rows])
+  const buffers = { x, weight, y, inverses: inverse }
+  const sizes = { rows, features, epsilon }
+  gpu.run(normalise(lanes, features % 4 === 0), buffers, sizes, workgroupsOf(rows, lanes))
   return { y, inverse }
 }
-
-const forwardOnly = kernel({
-  name: 'rms-norm-only',
-  params: { rows: 'u32', features: 'u32', epsilon: 'f32' },
-  buffers: { x: 'array<f32>', weight: 'array<f32>', y: 'array<f32>' },
-  writes: ['y'],
-  workgroup: [SIZE],
-  code: `${normalise}
-}`,
-})
 
 /** The norm of `rows` rows, without what its gradient needs. */
 export function rmsNormInto(
@@ -53,8 +80,11 @@ export function rmsNormInto(
   y: Bound,
   epsilon: number,
   rows: number,
+  lanes = lanesOf(encoder),
 ): void {
-  encoder.run(forwardOnly, { x, weight, y }, { rows, features: weight.size, epsilon }, [rows])
+  const features = weight.size
+  const sizes = { rows, features, epsilon }
+  encoder.run(normaliseOnly(lanes, features % 4 === 0), { x, weight, y }, sizes, workgroupsOf(rows, lanes))
 }
 
 /** Rows that one workgroup goes through, so that their part of the weight's gradient is added without others. */

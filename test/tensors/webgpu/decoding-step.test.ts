@@ -24,9 +24,14 @@ const planned = (shape: [number, number], add: (plan: Encoder, out: tf.Tensor2D)
   })
 
 describe('In a plan', () => {
-  it('rows are normalised', async () => {
-    const inputs = () => [normals<tf.Rank.R2>(1, [5, 70]), normals<tf.Rank.R1>(2, [70])] as const
-    const actual = await planned([5, 70], (plan, out) => rmsNormInto(plan, ...inputs(), out, 1e-6, 5))
+  it.each([
+    [70, 1],
+    [70, 64],
+    [72, 1],
+    [72, 64],
+  ] as const)('rows of %i features are normalised, each by %i invocations', async (features, lanes) => {
+    const inputs = () => [normals<tf.Rank.R2>(1, [5, features]), normals<tf.Rank.R1>(2, [features])] as const
+    const actual = await planned([5, features], (plan, out) => rmsNormInto(plan, ...inputs(), out, 1e-6, 5, lanes))
     expectAgreement(actual, await on('cpu', () => ({ out: rmsNormComposed(...inputs(), 1e-6).y })))
   })
 

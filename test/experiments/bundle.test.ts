@@ -5,6 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -170,7 +171,7 @@ describe.skipIf(!canBeMade())(
     })
 
     it.skipIf(!process.env.CI && !existsSync(softwareAdapters.swiftshader))(
-      'computes on webgpu where a driver is put beside it',
+      'trains a language model on webgpu where a driver is put beside it',
       () => {
         const driver = join(root, 'driver')
         const chromium = dirname(softwareAdapters.swiftshader)
@@ -183,9 +184,18 @@ describe.skipIf(!canBeMade())(
         copyFileSync('/usr/lib/x86_64-linux-gnu/libvulkan.so.1', join(bundle, 'lib/libvulkan.so.1'))
         const env = { VK_DRIVER_FILES: '/driver/vk_swiftshader_icd.json' }
         const { stdout } = inEmptyRoot(['doctor', '--backend', 'webgpu', '--json'], env)
-        rmSync(driver, { recursive: true })
-        rmSync(join(bundle, 'lib'), { recursive: true })
+        const short = ['budget.updates=1', 'evaluation.every=1', 'evaluation.episodes=4'].flatMap((set) => [
+          '--set',
+          set,
+        ])
+        const preset = ['train', 'countdown-tiny-sft', '--backend', 'webgpu', '--out', '/trained', '--quiet']
+        const trained = inEmptyRoot([...preset, ...short], env)
+        for (const path of [driver, join(bundle, 'lib')]) rmSync(path, { recursive: true })
         expect(JSON.parse(stdout).backends).toMatchObject([{ runs: true, adapter: { vendor: 'google' } }])
+        expect(trained.status, trained.stderr).toBe(0)
+        expect(readFileSync(join(root, 'trained/facts.json'), 'utf8')).toContain('SwiftShader')
+        expect(existsSync(join(root, 'trained/report.html'))).toBe(true)
+        rmSync(join(root, 'trained'), { recursive: true })
       },
     )
 

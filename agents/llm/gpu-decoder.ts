@@ -2,13 +2,14 @@ import { KeyValueCache } from '../../tensors/key-value-cache.js'
 import { type PackedWeight, packedGate, packedWeight } from '../../tensors/packed-weight.js'
 import { ropeAngles, ropeFrequencies } from '../../tensors/rope.js'
 import * as tf from '../../tensors/tf.js'
+import { addInto } from '../../tensors/webgpu/added.js'
 import {
   type DecodeScratch,
   decodeAttentionInto,
   decodeScratch,
   ropeAndKeepInto,
 } from '../../tensors/webgpu/decode-attention.js'
-import { addInto, embedLastInto, keepDrawsInto } from '../../tensors/webgpu/decode-state.js'
+import { embedLastInto, keepDrawsInto } from '../../tensors/webgpu/decode-state.js'
 import { type Bound, type Encoder, type Gpu, Plan } from '../../tensors/webgpu/kernels.js'
 import { packedProductInto, packedSwigluInto } from '../../tensors/webgpu/packed-product.js'
 import { rmsNormInto } from '../../tensors/webgpu/rms-norm.js'
@@ -298,7 +299,9 @@ export class GpuDecoder implements Decoder {
 
   /** Dispatches of a step. */
   dispatches(rows: number): number {
-    return this.#planOf(Math.ceil(rows / ROWS_TOGETHER) * ROWS_TOGETHER).length
+    const plan = this.#planOf(Math.ceil(rows / ROWS_TOGETHER) * ROWS_TOGETHER)
+    plan.dispose()
+    return plan.length
   }
 
   #planOf(count: number): Plan {
@@ -375,7 +378,7 @@ export class GpuDecoder implements Decoder {
   }
 
   dispose(): void {
-    for (const cache of this.#caches) cache.dispose()
+    for (const disposable of [...this.#caches, ...this.#plans.values()]) disposable.dispose()
     tf.dispose([
       this.#work,
       this.#scratch ?? [],

@@ -4,6 +4,7 @@ import type * as tf from '../tf.js'
 import { BufferPool } from './buffer-pool.js'
 import type { GpuDevice } from './device.js'
 import { deviceMemory } from './device-memory.js'
+import { PARAMS_STEP } from './kernels.js'
 
 /** What of tfjs's backend is used here and is in no published type: how it batches commands, and where tensors are. */
 interface Internals {
@@ -89,8 +90,7 @@ export class DawnBackend extends WebGPUBackend {
   /** A place for numbers that a dispatch is given, until the next submission: which buffer, at which offset, and where to write them.
    *  @param size  in bytes */
   params(size: number): { readonly buffer: GPUBuffer; readonly offset: number; readonly view: DataView } {
-    // Offsets of uniform buffers are multiples of 256 unless a device says otherwise.
-    let offset = Math.ceil(this.#filled / 256) * 256
+    let offset = Math.ceil(this.#filled / PARAMS_STEP) * PARAMS_STEP
     if (offset + size > PARAMS_BYTES) {
       this.#filling++
       offset = 0

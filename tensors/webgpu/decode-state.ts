@@ -65,21 +65,3 @@ export function keepDrawsInto(
 ): void {
   encoder.run(keep, buffers, { rows }, [Math.ceil(rows / SIZE)])
 }
-
-const add = kernel({
-  name: 'add-to',
-  params: { size: 'u32' },
-  buffers: { x: 'array<f32>', y: 'array<f32>' },
-  writes: ['y'],
-  workgroup: [SIZE],
-  code: `
-fn main(${ARGUMENTS}) {
-  let i = (${WORKGROUP_INDEX}) * ${SIZE}u + local;
-  if (i < params.size) { y[i] += x[i]; }
-}`,
-})
-
-/** y += x, of so many numbers. */
-export function addInto(encoder: Encoder, x: Bound, y: Bound, size: number): void {
-  encoder.run(add, { x, y }, { size }, [Math.ceil(size / SIZE)])
-}

@@ -41,10 +41,25 @@ export interface Encoder {
   run<P extends string, B extends string>(...call: Call<P, B>): void
 }
 
+/** Offsets of numbers in a uniform buffer are multiples of so many bytes, unless a device says otherwise. */
+export const PARAMS_STEP = 256
+
+/** Where the numbers of a dispatch are. */
+interface Place {
+  readonly buffer: GPUBuffer
+  readonly offset: number
+}
+
+/** Bytes of a buffer of a plan's, in which the numbers of its dispatches are. */
+const PLAN_BYTES = 2 ** 14
+
 /** Dispatches that are submitted together, as often as wanted: what they are bound to stays the same. */
 export class Plan implements Encoder {
   readonly #gpu: Gpu
   readonly #dispatches: Dispatch[] = []
+  readonly #params: GPUBuffer[] = []
+  /** Of the newest of `#params`. */
+  #filled = PLAN_BYTES
 
   constructor(gpu: Gpu) {
     this.#gpu = gpu
@@ -60,12 +75,28 @@ export class Plan implements Encoder {
   }
 
   run<P extends string, B extends string>(...call: Call<P, B>): void {
-    if (!call[3].includes(0)) this.#dispatches.push(this.#gpu.prepare(...call))
+    if (!call[3].includes(0)) this.#dispatches.push(this.#gpu.prepare(call, (size) => this.#place(size)))
   }
 
   /** Encodes all of it behind what was asked for before, in one piece. */
   encode(): void {
     for (const dispatch of this.#dispatches) this.#gpu.backend.encode(dispatch)
+  }
+
+  /** Not before all that was encoded has been submitted; it is not to be used any more. */
+  dispose(): void {
+    for (const buffer of this.#params) buffer.destroy()
+  }
+
+  #place(size: number): Place {
+    if (this.#filled + size > PLAN_BYTES) {
+      const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST
+      this.#params.push(this.#gpu.backend.device.createBuffer({ size: PLAN_BYTES, usage }))
+      this.#filled = 0
+    }
+    const offset = this.#filled
+    this.#filled = offset + Math.ceil(size / PARAMS_STEP) * PARAMS_STEP
+    return { buffer: this.#params.at(-1)!, offset }
   }
 }
 
@@ -142,19 +173,27 @@ export class Gpu implements Encoder {
     this.backend.flushIfMany()
   }
 
-  /** What {@link run} does, made once to be encoded again and again. */
-  prepare<P extends string, B extends string>(...[kernel, buffers, params, workgroups]: Call<P, B>): Dispatch {
+  /** What {@link run} does, made once to be encoded again and again.
+   *  @param placeOf  gives where numbers of so many bytes are kept as long */
+  prepare<P extends string, B extends string>(
+    [kernel, buffers, params, workgroups]: Call<P, B>,
+    placeOf: (size: number) => Place,
+  ): Dispatch {
     const compiled = this.#compiled(kernel)
     const bound = this.#bound(compiled, buffers)
     const { pipeline, layout, paramsSize: size } = compiled
+    const { device } = this.backend
+    let offset: number | undefined
     if (size > 0) {
-      const buffer = this.backend.device.createBuffer({ size, usage: GPUBufferUsage.UNIFORM, mappedAtCreation: true })
-      writeParams(compiled.params, params, new DataView(buffer.getMappedRange()), 0)
-      buffer.unmap()
-      bound.push({ buffer, offset: 0, size })
+      const place = placeOf(size)
+      const view = new DataView(new ArrayBuffer(size))
+      writeParams(compiled.params, params, view, 0)
+      device.queue.writeBuffer(place.buffer, place.offset, view.buffer)
+      bound.push({ buffer: place.buffer, offset: 0, size })
+      offset = place.offset
     }
-    const bindings = this.backend.device.createBindGroup({ layout, entries: entriesOf(bound) })
-    return { pipeline, bindings, offset: size > 0 ? 0 : undefined, workgroups: this.#spread(workgroups) }
+    const bindings = device.createBindGroup({ layout, entries: entriesOf(bound) })
+    return { pipeline, bindings, offset, workgroups: this.#spread(workgroups) }
   }
 
   #bindGroup({ pipeline, layout }: Compiled, bound: readonly GPUBufferBinding[]): GPUBindGroup {

@@ -107,7 +107,7 @@ export function attention(
   const gpu = gpuKernels()
   if (gpu) {
     const { out, statistics } = onGpu.attention(gpu, { q, k, v, segments: mask.segments }, shape)
-    return { out, kept: { q: tf.clone(q), k: tf.clone(k), v: tf.clone(v), statistics } }
+    return { out, kept: { q: gpu.clone(q), k: gpu.clone(k), v: gpu.clone(v), statistics } }
   }
   const kernels = wasmKernels()
   return kernels ? fused(kernels, q, k, v, mask, shape) : attentionComposed(q, k, v, mask, shape)

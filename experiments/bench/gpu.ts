@@ -13,14 +13,12 @@ import type { Message } from '../../envs/spaces/conversation.js'
 import type { Json } from '../../envs/spec.js'
 import { textEnv } from '../../envs/text/text-env.js'
 import { Adam } from '../../tensors/adam.js'
-import { useDevice } from '../../tensors/backend.js'
 import * as tf from '../../tensors/tf.js'
 import { deviceMemory } from '../../tensors/webgpu/device-memory.js'
-import { type Gpu, gpuKernels } from '../../tensors/webgpu/kernels.js'
+import type { Gpu } from '../../tensors/webgpu/kernels.js'
 import { copyRate, matrixRate } from '../doctor/device-rates.js'
 import type { Row } from './bench.js'
-import { countingDevice } from './counting-device.js'
-import { adapterHere, startGpu } from './gpu-adapter.js'
+import { adapterHere, startCard, startGpu } from './gpu-adapter.js'
 import { blockBytes, CARD, cacheBytes, type GpuSizes, gpuModel, numberBytes, SOFTWARE } from './gpu-model.js'
 import { type Effort, type Measurement, NotMeasurable, stopwatch } from './measure.js'
 import { type Peer, pythonPeer } from './peers.js'
@@ -71,16 +69,9 @@ async function adapterFound(): Promise<Started> {
   return { gpu, adapter, sizes: SOFTWARE, notJudged }
 }
 
-/** What is counted instead of timed is the same without a card. */
-async function cardOrCounting(): Promise<Started> {
-  const found = await adapterFound().catch((error) => {
-    if (error instanceof NotMeasurable) return undefined
-    throw error
-  })
-  if (found && !found.gpu.inSoftware) return found
-  const adapter = "none: counted at a card's sizes on a device that computes nothing"
-  await useDevice(await countingDevice())
-  return { gpu: gpuKernels()!, adapter, sizes: CARD }
+/** For what is counted instead of timed. */
+async function cardOrNothing(): Promise<Started> {
+  return { ...(await startCard()), sizes: CARD }
 }
 
 /** A row of the card's own. */
@@ -470,7 +461,7 @@ const memory: Row = modelRow(
       await close()
     }
   },
-  cardOrCounting,
+  cardOrNothing,
 )
 
 function randomTokens(count: number, { config }: LanguageModel, random: PCG64): Int32Array {

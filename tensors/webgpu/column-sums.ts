@@ -26,10 +26,10 @@ fn main(${ARGUMENTS}) {
 export function columnSums(gpu: Gpu, x: tf.Tensor2D): tf.Tensor1D {
   const [rows, columns] = x.shape
   const parts = Math.max(1, Math.ceil(rows / ROWS_AT_ONCE))
-  const out = gpu.output<tf.Rank.R2>([parts, columns])
+  const out = gpu.output(parts === 1 ? [columns] : [parts, columns])
   gpu.run(sums, { x, parts: out }, { rows, columns }, [Math.ceil(columns / 64), parts])
-  if (parts === 1) return gpu.reshaped(out, [columns])
-  const whole = columnSums(gpu, out)
+  if (parts === 1) return out as tf.Tensor1D
+  const whole = columnSums(gpu, out as tf.Tensor2D)
   out.dispose()
   return whole
 }

@@ -31,7 +31,7 @@ export interface Dispatch {
 const PARAMS_BYTES = 2 ** 16
 
 /** Dispatches that are submitted together: submitting costs more than encoding one. */
-const DISPATCHES_AT_ONCE = 64
+const DISPATCHES_AT_ONCE = 128
 
 /**
  * tfjs's WebGPU backend on a device of Dawn's. What differs:

@@ -143,11 +143,10 @@ export class Gpu implements Encoder {
     return tf.engine().makeTensorFromTensorInfo(info) as tf.Tensor<R>
   }
 
-  /** The same values in another shape; the tensor that is given is disposed of. */
-  reshaped<R extends tf.Rank>(tensor: tf.Tensor, shape: tf.ShapeMap[R]): tf.Tensor<R> {
-    const same = tf.reshape<R>(tensor, shape)
-    tensor.dispose()
-    return same
+  /** Another tensor of the same values, as `tf.clone` makes it, which takes several times as long. */
+  clone<T extends tf.Tensor>({ dataId, shape, dtype }: T): T {
+    this.backend.incRef(dataId)
+    return tf.engine().makeTensorFromTensorInfo({ dataId, shape, dtype }) as T
   }
 
   /** Whole numbers on the device, as a tensor of them. */
@@ -324,17 +323,30 @@ export function shaderOf({ params, buffers, writes, workgroup, code, uses = [] }
   ].join('\n')
 }
 
+/** Made things by one constant, of those by the next. */
+type Made<K> = Map<string | number | boolean, Made<K> | K>
+
 /** A kernel for each set of constants, made when it is first asked for. */
-export function variants<A extends readonly (string | number | boolean)[], K>(
+export function variants<A extends readonly [unknown, ...unknown[]] & readonly (string | number | boolean)[], K>(
   make: (...constants: A) => K,
 ): (...constants: A) => K {
-  const made = new Map<string, K>()
+  const made: Made<K> = new Map()
   return (...constants) => {
-    const key = constants.join()
-    let kernel = made.get(key)
+    // A key of all of them in one would take longer to make than to find.
+    let at = made
+    const last = constants.length - 1
+    for (let i = 0; i < last; i++) {
+      let next = at.get(constants[i]!) as Made<K> | undefined
+      if (!next) {
+        next = new Map()
+        at.set(constants[i]!, next)
+      }
+      at = next
+    }
+    let kernel = at.get(constants[last]!) as K | undefined
     if (!kernel) {
       kernel = make(...constants)
-      made.set(key, kernel)
+      at.set(constants[last]!, kernel)
     }
     return kernel
   }

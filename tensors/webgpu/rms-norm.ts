@@ -143,10 +143,11 @@ export function rmsNormGradient(
   const [rows, features] = x.shape
   const parts = Math.ceil(rows / ROWS)
   const dx = gpu.output<tf.Rank.R2>([rows, features])
-  const dWeights = gpu.output<tf.Rank.R2>([parts, features])
+  const dWeights = gpu.output(parts === 1 ? [features] : [parts, features])
   const buffers = { dy, x, weight, inverses, plus: plus ?? dy, dx, dWeights }
   gpu.run(backward, buffers, { rows, features, past: plus ? 1 : 0 }, [parts])
-  const dWeight = columnSums(gpu, dWeights)
+  if (parts === 1) return { dx, dWeight: dWeights as tf.Tensor1D }
+  const dWeight = columnSums(gpu, dWeights as tf.Tensor2D)
   dWeights.dispose()
   return { dx, dWeight }
 }

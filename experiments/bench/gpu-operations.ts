@@ -64,7 +64,7 @@ function peersOf(work: Sizes, measure: 'rate' | 'call' = 'rate'): readonly Peer[
 
 function rateRow(name: string, what: string, unit: string, work: Sizes): Row {
   return {
-    ...{ name, what, unit, better: 'more', peers: peersOf(work) },
+    ...{ name, what, unit, better: 'more', peers: peersOf(work), peerTarget: 1 },
     async measure(effort) {
       const { gpu, adapter } = await startGpu()
       const chosen = gpu.inSoftware ? work.software : work.card
@@ -92,7 +92,7 @@ function workerOf(gpu: Gpu, work: GpuWork, inputs: GpuInputs): GpuWorker & { clo
   const f = functionOf(work, inputs, hold)
   return {
     ask() {
-      tf.tidy(f)
+      tf.dispose(tf.tidy(f))
       return 1
     },
     done: () => gpu.backend.done(),

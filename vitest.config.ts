@@ -29,6 +29,8 @@ const compiling = { ...shared, testTimeout: 600_000, hookTimeout: 600_000 }
 
 export default defineConfig({
   test: {
+    // Every core, where vitest leaves one free: of two that is half the time.
+    maxWorkers: '100%',
     projects: [
       {
         test: { ...shared, name: 'tests', include: ['test/**/*.test.ts'], exclude: [onlyOnWebgpu] },

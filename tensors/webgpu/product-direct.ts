@@ -12,8 +12,8 @@ import {
 } from './factors.js'
 import { ARGUMENTS, kernel, variants } from './kernels.js'
 
-/** Invocations of a workgroup, in each direction. */
-const SIDE = 8
+/** Invocations of a workgroup: beside each other in the same rows, so that what is read of `a` is the same for all, and lavapipe reads it once. */
+const LANES = 8
 
 /** Rows and columns of a product that an invocation works on, by how its factors lie: measured on lavapipe. Lines that are not aligned are rare;
  *  with few numbers for each invocation such adapters compile the shader sooner. */
@@ -31,7 +31,7 @@ export function directWorkgroups(
   aligned: boolean,
 ): [number, number] {
   const [rows, columns] = shapeOf(flipA, flipB, aligned)
-  return [Math.ceil(n / (columns * SIDE)), Math.ceil(m / (rows * SIDE))]
+  return [Math.ceil(n / (columns * LANES)), Math.ceil(m / rows)]
 }
 
 /**
@@ -60,15 +60,15 @@ export const direct = variants(
       params: productParams,
       buffers: { a: typeOf(a), b: typeOf(b), plus: putType(byFourC, gated), c: putType(byFourC, gated) },
       writes: ['c'],
-      workgroup: [SIDE * SIDE],
+      workgroup: [LANES],
       ...(stored === 'f16' ? { uses: ['shader-f16'] as const } : {}),
       code: `${putOf(byFourC, gated)}
 ${fourOf(a)}
 ${fourOf(b)}
 fn rounded(four: vec4<f32>) -> vec4<f32> { return ${half ? 'quantizeToF16(four)' : 'four'}; }
 fn main(${ARGUMENTS}) {
-  let row = (workgroup.y * ${SIDE}u + local / ${SIDE}u) * ${rows}u;
-  let column = (workgroup.x * ${SIDE}u + local % ${SIDE}u) * ${columns}u;
+  let row = workgroup.y * ${rows}u;
+  let column = (workgroup.x * ${LANES}u + local) * ${columns}u;
   if (row >= params.m || column >= params.n) { return; }
   // Beyond the ends the last are read again; what comes of them is not kept.
 ${starts(a, 'row', rows)}

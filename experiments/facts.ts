@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism, cpus } from 'node:os'
+import type { ComputeType } from '../tensors/compute-type.js'
 
 /** What a run's numbers may depend on beside its configuration. */
 export interface Facts {
@@ -9,7 +10,13 @@ export interface Facts {
   readonly node: string
   readonly tfjs: string
   /** Which tensor backend ran, and why that one; on a graphics card, on which. */
-  readonly backend: { readonly name: string; readonly reason: string; readonly adapter?: string }
+  readonly backend: {
+    readonly name: string
+    readonly reason: string
+    readonly adapter?: string
+    /** What products were computed in, where half precision was asked for. */
+    readonly dtype?: ComputeType
+  }
   readonly platform: string
   readonly processor: string
   readonly cores: number
@@ -20,8 +27,9 @@ export interface Facts {
 }
 
 /** Looks at this machine, this process and the repository it stands in. */
-export function gatherFacts({ name, reason, adapter }: Facts['backend']): Facts {
-  return { ...machineFacts(), backend: { name, reason, ...(adapter !== undefined && { adapter }) } }
+export function gatherFacts({ name, reason, adapter, dtype }: Facts['backend']): Facts {
+  const more = { ...(adapter !== undefined && { adapter }), ...(dtype !== undefined && { dtype }) }
+  return { ...machineFacts(), backend: { name, reason, ...more } }
 }
 
 /** As {@link gatherFacts}, of work without tensors. */

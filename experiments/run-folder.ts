@@ -170,8 +170,23 @@ export function createRun(
     }
     const file = join(path, 'config.yaml')
     attempt(file, hint, () => writeAtomically(file, Buffer.from(configYaml(config)), options.write))
-    return new RunFolder(path, config, release, { notices: [] }, options)
+    const close = () => {
+      const unbegun = holdsNothing(path)
+      if (unbegun) for (const name of MADE) rmSync(join(path, name), { recursive: true, force: true })
+      release()
+      if (unbegun && readdirSync(path).length === 0) rmSync(path, { recursive: true })
+    }
+    return new RunFolder(path, config, close, { notices: [] }, options)
   })
+}
+
+/** What is in a run's folder before its backend has started. */
+const MADE = ['config.yaml', 'checkpoints', 'events.jsonl', 'timing.jsonl'] as const
+
+/** Whether a run failed before it began: a folder of it would only be in the way of the next try. */
+function holdsNothing(path: string): boolean {
+  const events = statSync(join(path, 'events.jsonl'), { throwIfNoEntry: false })?.size ?? 0
+  return events === 0 && !existsSync(join(path, 'facts.json')) && readdirSync(join(path, 'checkpoints')).length === 0
 }
 
 /**
@@ -328,8 +343,8 @@ function tryCheckpoint(file: string, logSize: number): Checkpoint | CorruptFileE
   }
 }
 
-function computing({ name, adapter }: Facts['backend']): string {
-  return adapter === undefined ? name : `${name} on ${adapter}`
+function computing({ name, adapter, dtype }: Facts['backend']): string {
+  return `${name}${adapter === undefined ? '' : ` on ${adapter}`}${dtype === undefined ? '' : ` in ${dtype}`}`
 }
 
 function readFacts(file: string): (Facts & { resumed?: unknown[] }) | undefined {

@@ -15,6 +15,7 @@ import { make } from '../envs/registry.js'
 import type { Space } from '../envs/spaces/space.js'
 import type { EnvSpec, Json } from '../envs/spec.js'
 import { type Backend, type BackendName, useBackend } from '../tensors/backend.js'
+import { noHalf } from '../tensors/compute-type.js'
 import { builtInAgent, noSuchAgent } from './commands/built-in-agents.js'
 import { type ExperimentConfig, envSpecOf, loadConfig, measuringSpecOf, modelNameOf } from './config.js'
 import { CorruptFileError } from './errors.js'
@@ -96,7 +97,10 @@ export function runExperiment(
   let demonstrators: readonly (Agent | undefined)[] = []
   return defer(() => useBackend(config.backend)).pipe(
     mergeMap((backend) => {
-      ready?.(backend, folder.writeFacts(backend))
+      const half = config.agent.type === 'language' && config.agent.dtype === 'float16'
+      const dtype = noHalf() === undefined ? 'float16' : 'float32'
+      const notices = folder.writeFacts({ ...backend, ...(half && { dtype }) })
+      ready?.(backend, notices)
       const training = trainingOf(config, folder.path)
       demonstrators = [training.demonstrator, training.evaluation?.demonstrator]
       return train({ ...training, ...(stop && { stop }), ...(resume && { resume }) })

@@ -72,6 +72,10 @@ async function load(name: BackendName): Promise<Backend> {
         return { name: 'cpu', reason: `${missing}; wasm does not start (${messageOf(error)})` }
       }
     }
+    default:
+      throw new BackendError(
+        `backend ${String(name)}: there is none of that name; there are ${backendNames.join(', ')}`,
+      )
   }
 }
 

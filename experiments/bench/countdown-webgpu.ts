@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -233,6 +233,7 @@ async function trainSeeds(
 
 /** The runs of both stages on a backend, wherever in a folder they lie, by seed. */
 function foundIn(folder: string, backend: BackendName, overrides: readonly string[]): StoredSeed[] {
+  if (!existsSync(folder)) throw new UsageError(`--runs: there is no folder ${folder}`)
   const found: Record<Stage, Map<number, StoredRun>> = { sft: new Map(), rloo: new Map() }
   for (const place of runFoldersIn(folder)) {
     const config = loadConfig(join(place, 'config.yaml'))

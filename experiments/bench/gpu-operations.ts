@@ -11,6 +11,11 @@ import { callTime, EPSILON, type GpuInputs, type GpuWork, type GpuWorker, gpuInp
 import type { Effort } from './measure.js'
 import { javascriptPeer, type Peer } from './peers.js'
 
+/** What the page says first. */
+export const GPU_OPERATIONS_NOTE = `On a card each operation has the sizes of Qwen2.5-0.5B; on an adapter that computes on the processor they are scaled down, and no figure is one of
+a graphics card. Each row names its adapter below. The others do the same on the same adapter at the same sizes; on a machine with little else to do
+a few percent between them are within the range of the repetitions.`
+
 /** A work at the sizes of a card, and of an adapter that computes on the processor. */
 interface Sizes<W extends GpuWork = GpuWork> {
   readonly card: W

@@ -24,7 +24,7 @@ import { type Effort, type Measurement, NotMeasurable, stopwatch } from './measu
 import { type Peer, pythonPeer } from './peers.js'
 
 /** What the page says first. */
-export const GPU_NOTE = `A model of Qwen2.5-0.5B's shape with random weights. The targets are those of one NVIDIA H200, which was seen to copy 4.3 TB/s and to
+export const GPU_NOTE = `A model with random weights, on a card of Qwen2.5-0.5B's shape. The targets are those of one NVIDIA H200, which was seen to copy 4.3 TB/s and to
 multiply 790 TFLOP/s of bfloat16. Where there is a card and neither Node nor a network, a bundle measures all of it, beside transformers on the same
 card where a Python there has torch and transformers:
 
@@ -122,36 +122,11 @@ function rounded(numbers: Readonly<Record<string, number>>): Record<string, Json
   return Object.fromEntries(Object.entries(numbers).map(([name, number]) => [name, Number(number.toPrecision(4))]))
 }
 
-/** GB/s, read and written, of whichever is faster: a kernel, or the device's own copy. */
-async function copyGbps({ gpu, sizes, effort }: Bench): Promise<number> {
-  const milliseconds = 400 * effort.seconds
+/** GB/s, read and written. */
+function copyGbps({ gpu, sizes, effort }: Bench): Promise<number> {
   const { maxStorageBufferBindingSize: most } = gpu.limits
   const bytes = Math.min(sizes.card.copyMib * 2 ** 20, 2 ** Math.floor(Math.log2(most)))
-  const byKernel = await copyRate({ milliseconds, rows: 0, numbers: bytes / 4 })
-  return Math.max(byKernel, await bufferCopyRate(gpu, bytes, milliseconds))
-}
-
-async function bufferCopyRate({ backend }: Gpu, size: number, least: number): Promise<number> {
-  const { device } = backend
-  await backend.done()
-  const [from, to] = [0, 1].map(() =>
-    device.createBuffer({ size, usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST }),
-  ) as [GPUBuffer, GPUBuffer]
-  try {
-    for (let times = 1; ; times *= 4) {
-      const began = performance.now()
-      const encoder = device.createCommandEncoder()
-      for (let i = 0; i < times; i++) encoder.copyBufferToBuffer(from, 0, to, 0, size)
-      device.queue.submit([encoder.finish()])
-      await backend.done()
-      const milliseconds = performance.now() - began
-      // The first brings the memory.
-      if (times > 1 && milliseconds > least) return (2 * size * times) / milliseconds / 1e6
-    }
-  } finally {
-    from.destroy()
-    to.destroy()
-  }
+  return copyRate({ milliseconds: 400 * effort.seconds, rows: 0, numbers: bytes / 4 })
 }
 
 /** TFLOP/s of rxgym's own products. */
@@ -222,7 +197,7 @@ function dispatches({ model, sizes }: ModelBench): Json {
 const decode: Row = modelRow(
   {
     name: 'gpu-decode',
-    what: "completions of 64 prompts of 256 tokens, 512 tokens each, beside transformers' generate",
+    what: "completions of prompts (on a card 64 of 256 tokens, 512 more each), beside transformers' generate",
     unit: 'tokens/s',
     better: 'more',
     peerTarget: 5,
@@ -285,7 +260,7 @@ async function matrixShare(bench: ModelBench, operations: number, milliseconds: 
 const logProbs: Row = modelRow(
   {
     name: 'gpu-log-probs',
-    what: 'log-probabilities of 32 sequences of 512 tokens',
+    what: 'log-probabilities of sequences (on a card 32 of 512 tokens)',
     unit: 'ms',
     better: 'less',
     peerTarget: 0.5,
@@ -397,7 +372,7 @@ function rlooSteps({ model, sizes, gpu }: ModelBench) {
 const rlooStep: Row = modelRow(
   {
     name: 'gpu-rloo-step',
-    what: 'a step of RLOO: 8 prompts × 16 completions × 512 tokens, KL to a frozen reference, AdamW',
+    what: 'a step of RLOO (on a card 8 prompts × 16 completions × 512 tokens), KL to a frozen reference, AdamW',
     unit: 's',
     better: 'less',
     peerTarget: 3,
@@ -430,7 +405,7 @@ const rlooStep: Row = modelRow(
 const memory: Row = modelRow(
   {
     name: 'gpu-memory',
-    what: "the most memory on the device in that step, less one block's activations: times weights, the reference's too, AdamW's moments and the cache",
+    what: "the most memory on the device in that step, but for one block's activations, as a multiple of the weights, the reference's, AdamW's moments and the cache",
     unit: '×',
     better: 'less',
     target: 1.5,

@@ -1,7 +1,7 @@
 import type { Row } from './bench.js'
 import { chessRows } from './chess.js'
 import { GPU_NOTE, gpuRows } from './gpu.js'
-import { gpuOperationRows } from './gpu-operations.js'
+import { GPU_OPERATIONS_NOTE, gpuOperationRows } from './gpu-operations.js'
 import { languageRows } from './language.js'
 import { steppingRows } from './stepping.js'
 import { textRows } from './text.js'
@@ -23,7 +23,8 @@ export const rowFamilies = {
   text: { page: 'text-bench', title: 'Benchmarks of text environments', rows: textRows },
   gpu: { page: 'gpu-bench', title: 'Benchmarks of a language model on a graphics card', note: GPU_NOTE, rows: gpuRows },
   'gpu-operations': {
-    ...{ page: 'gpu-operations-bench', title: 'Benchmarks of operations on a graphics card', rows: gpuOperationRows },
+    ...{ page: 'gpu-operations-bench', title: 'Benchmarks of operations on a graphics card' },
+    ...{ note: GPU_OPERATIONS_NOTE, rows: gpuOperationRows },
   },
   language: { page: 'language-bench', title: 'Benchmarks of language models', rows: languageRows },
 } as const satisfies Readonly<Record<string, RowFamily>>

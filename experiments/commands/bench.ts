@@ -56,7 +56,7 @@ export function benchCommand(): Command {
         'with "countdown-learning" a language model on Countdown, first by imitation and then by RLOO; with "countdown-webgpu"\n' +
         'the same on a graphics card, beside the curves of several seeds on wasm; with "domains" REINFORCE and RLOO on CartPole, chess, Countdown and\n' +
         'Arithmetic, on one scale; with "gsm8k-format" a language model that learns the form of an answer on GSM8K. A run\n' +
-        'of these five that is there is kept, or gone on with.',
+        'that is there is kept, or gone on with, but for those of "learning".',
     )
     .argument(
       '[rows...]',
@@ -111,7 +111,7 @@ RXGYM_PEERS names the folder whose node_modules has the npm packages that are ot
     .action(async (names: string[], flags: BenchFlags & { readonly list?: boolean }) => {
       const { importModules } = await import('./arguments.js')
       await importModules()
-      if (flags.list) return listRows()
+      if (flags.list) return listRows(names)
       if (flags.folder !== undefined && names[0] !== GSM8K_FORMAT) {
         const { UsageError } = await import('../errors.js')
         throw new UsageError(`--folder: only ${GSM8K_FORMAT} reads data from one`)
@@ -129,10 +129,12 @@ RXGYM_PEERS names the folder whose node_modules has the npm packages that are ot
     })
 }
 
-async function listRows(): Promise<void> {
+/** Of the families that are named, or of all. */
+async function listRows(names: readonly string[]): Promise<void> {
   const { rowFamilies } = await import('../bench/rows.js')
   const { targetOf } = await import('../bench/tables.js')
-  for (const { rows } of Object.values(rowFamilies)) {
+  const named = Object.entries(rowFamilies).filter(([name]) => names.includes(name))
+  for (const [, { rows }] of named.length > 0 ? named : Object.entries(rowFamilies)) {
     for (const row of rows) process.stdout.write(`${row.name}\n  ${row.what}: ${targetOf(row)}\n`)
   }
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { Command } from 'commander'
 import type { ExperimentConfig, Override } from '../config.js'
 import type { TrainEvent } from '../events.js'
@@ -120,7 +121,7 @@ async function trainAction(experiment: string | undefined, flags: TrainFlags): P
     })
   } catch (error) {
     progress?.end()
-    say(`failed; go on from the last checkpoint with: ${goOn}`)
+    if (existsSync(folder.path)) say(`failed; go on from the last checkpoint with: ${goOn}`)
     throw error
   } finally {
     progress?.end()

@@ -1,5 +1,6 @@
 import { product } from '../../tensors/product.js'
 import * as tf from '../../tensors/tf.js'
+import { type Gpu, gpuKernels } from '../../tensors/webgpu/kernels.js'
 
 /** By how much a device is timed. */
 export interface RateEffort {
@@ -31,7 +32,8 @@ export async function matrixRate(half: boolean, { milliseconds, rows: most }: Ra
   return (2 * rows ** 3) / seconds / 1e9
 }
 
-/** Billions of bytes a second that an operation of one number after the other reads and writes, of more numbers than a cache holds. */
+/** Billions of bytes a second that are read and written, of more numbers than a cache holds: by an operation of one number after the other, or by a
+ *  graphics card's own copy where that is faster. */
 export async function copyRate({ milliseconds, numbers: most }: RateEffort = LOOK): Promise<number> {
   let seconds = 0
   let numbers = 2 ** 14
@@ -43,7 +45,32 @@ export async function copyRate({ milliseconds, numbers: most }: RateEffort = LOO
     if (enough) seconds = await secondsOf(() => tf.neg(x), milliseconds)
     x.dispose()
   }
-  return (2 * 4 * numbers) / seconds / 1e9
+  const byOperation = (2 * 4 * numbers) / seconds / 1e9
+  const gpu = gpuKernels()
+  return gpu ? Math.max(byOperation, await bufferCopyRate(gpu, 4 * numbers, milliseconds)) : byOperation
+}
+
+async function bufferCopyRate({ backend }: Gpu, size: number, least: number): Promise<number> {
+  const { device } = backend
+  await backend.done()
+  const [from, to] = [0, 1].map(() =>
+    device.createBuffer({ size, usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST }),
+  ) as [GPUBuffer, GPUBuffer]
+  try {
+    for (let times = 1; ; times *= 4) {
+      const began = performance.now()
+      const encoder = device.createCommandEncoder()
+      for (let i = 0; i < times; i++) encoder.copyBufferToBuffer(from, 0, to, 0, size)
+      device.queue.submit([encoder.finish()])
+      await backend.done()
+      const milliseconds = performance.now() - began
+      // The first brings the memory.
+      if (times > 1 && milliseconds > least) return (2 * size * times) / milliseconds / 1e6
+    }
+  } finally {
+    from.destroy()
+    to.destroy()
+  }
 }
 
 /** Whether something takes long enough to be measured by: not only the first time, which also brings its kernels, or by chance. */

@@ -86,8 +86,12 @@ export async function examineMachine({
   }
   for (const backend of examinedBackends.filter((name) => only.includes(name))) {
     const names = backend === 'webgpu' ? await ask<string[]>(probe, ['adapters'], limit) : undefined
+    const found = names && 'found' in names ? names.found : []
+    const chosen = process.env.RXGYM_ADAPTER
+    // Chosen, and not there: it tells so.
+    const missed = backend === 'webgpu' && chosen && !found.some((name) => name.includes(chosen)) ? [chosen] : []
     // Without a name it tells why there is none.
-    const adapters = names && 'found' in names && names.found.length > 0 ? names.found : [undefined]
+    const adapters = found.length > 0 ? [...missed, ...found] : [undefined]
     for (const adapter of adapters) await check(backend, adapter)
   }
   return { rxgym, node, platform, processor, cores, memory: { total: totalmem(), free: freemem() }, backends }

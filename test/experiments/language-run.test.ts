@@ -58,6 +58,12 @@ async function trained(config: object, out: string): Promise<string> {
   return out
 }
 
+it('says in facts.json what products were computed in, where half precision was asked for and there is none', async () => {
+  const asked = { ...imitate, agent: { ...imitate.agent, dtype: 'float16' }, budget: { updates: 1 } }
+  const out = await trained(asked, join(folder, 'half'))
+  expect(JSON.parse(readFileSync(join(out, 'facts.json'), 'utf8')).backend).toMatchObject({ dtype: 'float32' })
+})
+
 function eventsIn(run: string): RecordedEvent[] {
   return readEvents(join(run, 'events.jsonl'))
 }

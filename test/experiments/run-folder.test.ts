@@ -1,6 +1,7 @@
 import {
   appendFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -154,8 +155,24 @@ describe('a new run folder', () => {
     const folder = create({ root: root() })
     expect(() => openRun(folder.path)).toThrow(LockedError)
     expect(() => createRun(config, { out: folder.path })).toThrow(`process ${process.pid} writes to this run`)
+    folder.writeFacts({ name: 'wasm', reason: 'asked for' })
     folder.close()
     resume(folder.path)
+  })
+
+  it('is gone again where the run failed before it began, and what else is in it stays', () => {
+    const folder = create({ root: root() })
+    folder.close()
+    expect(existsSync(folder.path)).toBe(false)
+    const out = join(root(), 'mine')
+    mkdirSync(out)
+    writeFileSync(join(out, 'notes.txt'), 'of mine')
+    createRun(config, { out }).close()
+    expect(readdirSync(out)).toEqual(['notes.txt'])
+    const wholly = createRun(config, { out })
+    wholly.writeFacts({ name: 'wasm', reason: 'asked for' })
+    wholly.close()
+    expect(readdirSync(out)).toContain('config.yaml')
   })
 
   it('cannot be made below a file, and says so', () => {

@@ -25,6 +25,12 @@ describe('useBackend', () => {
     await useBackend('wasm')
   })
 
+  it('names those that there are where it has none of a name', async () => {
+    await expect(useBackend('webgpuu' as 'webgpu')).rejects.toThrow(
+      'backend webgpuu: there is none of that name; there are auto, wasm, cpu, webgpu, tensorflow',
+    )
+  })
+
   it('prints nothing', async () => {
     const written = (['log', 'info', 'warn', 'error'] as const).map((method) => vi.spyOn(console, method))
     await useBackend('cpu')

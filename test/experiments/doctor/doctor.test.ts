@@ -11,8 +11,8 @@ import { softwareAdapters } from '../../software-adapters.js'
 const cli = fileURLToPath(new URL('../../../dist/experiments/cli.js', import.meta.url))
 const run = promisify(execFile)
 
-async function doctor(args: readonly string[], drivers = '/nonexistent') {
-  const env = { ...process.env, VK_DRIVER_FILES: drivers, XDG_RUNTIME_DIR: '/tmp' }
+async function doctor(args: readonly string[], drivers = '/nonexistent', more: Record<string, string> = {}) {
+  const env = { ...process.env, VK_DRIVER_FILES: drivers, XDG_RUNTIME_DIR: '/tmp', ...more }
   return (await run(process.execPath, [cli, 'doctor', ...args], { env })).stdout
 }
 
@@ -97,6 +97,18 @@ describe('rxgym doctor', { timeout: 120_000 }, () => {
     expect(text).toMatch(/features {5}shader-f16, subgroups of \d+, timestamps\n {2}matrix units none\n/)
     expect(text).toMatch(/products {5}[\d.]+ GFLOP\/s, [\d.]+ in half precision\n {2}copies {7}[\d.]+ GB\/s/)
   })
+
+  it.skipIf(!process.env.CI && !drivers.every(existsSync))(
+    'tells where the adapter that was chosen is not there',
+    async () => {
+      const args = ['--backend', 'webgpu', '--json']
+      const found = diagnosis.parse(JSON.parse(await doctor(args, drivers[0], { RXGYM_ADAPTER: 'quadro' })))
+      expect(found.backends).toMatchObject([
+        { runs: false, why: expect.stringContaining('no adapter has "quadro" in its name; there are SwiftShader') },
+        { runs: true },
+      ])
+    },
+  )
 
   it('examines only what is asked for, in words', async () => {
     const text = await doctor(['--backend', 'wasm'])

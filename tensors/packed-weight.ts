@@ -1,3 +1,4 @@
+import { otherBackend } from './backend-error.js'
 import { startOf } from './product.js'
 import { swiglu } from './swiglu.js'
 import * as tf from './tf.js'
@@ -45,7 +46,7 @@ export function packedProduct(x: tf.Tensor2D, weight: PackedWeight, plus?: tf.Te
   const gpu = form === 'panels' ? undefined : gpuKernels()
   if (gpu) return onGpu.packedProduct(gpu, x, weight, plus)
   const kernels = form === 'panels' ? wasmKernels() : undefined
-  if (!kernels) throw new Error('packedProduct: the weight was laid out for the kernels, which are not in use now')
+  if (!kernels) throw otherBackend('packedProduct', tf.getBackend())
   const { address } = kernels
   const [start, startRow] = startOf(kernels, rows, outputs, plus)
   const y = kernels.output<tf.Rank.R2>([rows, outputs])
@@ -81,7 +82,6 @@ export function packedSwiglu(x: tf.Tensor2D, { gate, up }: PackedGate): tf.Tenso
   if (up) return tf.tidy(() => swiglu(packedProduct(x, gate), packedProduct(x, up)))
   expectInputs(x, gate.inputs)
   const gpu = gpuKernels()
-  if (!gpu)
-    throw new Error('packedSwiglu: the weights were laid out for the kernels of webgpu, which are not in use now')
+  if (!gpu) throw otherBackend('packedSwiglu', tf.getBackend())
   return onGpu.packedSwiglu(gpu, x, gate)
 }

@@ -1,5 +1,6 @@
+import { otherBackend } from '../backend-error.js'
 import type { PackedWeight } from '../packed-weight.js'
-import type * as tf from '../tf.js'
+import * as tf from '../tf.js'
 import { factors, fourOf, productParams, putOf, putType, typeOf, unrolled } from './factors.js'
 import { ARGUMENTS, type Encoder, type Gpu, gpuKernels, kernel, variants, WORKGROUP_INDEX } from './kernels.js'
 import { type MatrixUnit, matrixUnit } from './matrix-unit.js'
@@ -113,8 +114,7 @@ function into(
   chosen: PackedVariant | undefined,
 ): void {
   const gpu = gpuKernels()
-  if (!gpu)
-    throw new Error('packedProductInto: the weight was laid out for the kernels of webgpu, which are not in use now')
+  if (!gpu) throw otherBackend('packedProductInto', tf.getBackend())
   const half = form === 'half-lines'
   const stored = half ? 'f16' : 'f32'
   const [, width] = packedSize(outputs, inputs, half)

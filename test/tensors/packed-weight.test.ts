@@ -46,4 +46,15 @@ describe.each(backends)('packedProduct on %s', (backend) => {
       expect(() => packedSwiglu(normals<tf.Rank.R2>(2, [2, 5]), gate)).toThrow('rows of 5')
     })
   })
+
+  it('tells that it was laid out on a backend that is no longer in use', async () => {
+    await useBackend(backend)
+    const weight = packedWeight(normals<tf.Rank.R2>(1, [3, 4]))
+    await useBackend('cpu')
+    const x = normals<tf.Rank.R2>(2, [2, 4])
+    const multiply = () => packedProduct(x, weight).dispose()
+    if (weight.form === 'transposed') expect(multiply).not.toThrow()
+    else expect(multiply).toThrow('laid out on another backend than cpu, which is in use now')
+    tf.dispose([weight.layout, x])
+  })
 })

@@ -138,6 +138,8 @@ describe('learning Countdown on webgpu and on wasm', () => {
       cpSync(join(runs, backend, 'countdown-tiny-sft'), join(twice, name), { recursive: true })
     }
     await expect(countdownWebgpu(options({ runs: twice }))).rejects.toThrow('are both seed 0 of countdown-tiny-sft')
+    const nowhere = join(folder, 'nowhere')
+    await expect(countdownWebgpu(options({ runs: nowhere }))).rejects.toThrow(`--runs: there is no folder ${nowhere}`)
     await expect(countdownWebgpu(options({ runs: results }))).rejects.toThrow('holds no run of countdown-tiny-sft')
   })
 })

@@ -241,6 +241,7 @@ ends of both stages, so the curves above are all of runs that were made for this
 ${sameSeedTable(found)}
 
 The first update at which a metric differs by more than that share of its value (of ${SMALL}, where it is smaller), and the metric that differs the most there: on \`wasm\` and on \`webgpu\`.
+RLOO goes on from what SFT left on each: where that differs, it differs from the first update.
 
 ${lossTable(found)}
 

@@ -36,6 +36,7 @@ function holdLittle(device: GPUDevice): void {
   Object.defineProperties(device, {
     // Reads name by name: they are the device's own, and no plain object.
     limits: { value: new Proxy(limits, { get: (of, name) => Reflect.get(LIMITS, name) ?? Reflect.get(of, name, of) }) },
+    // The device makes another object each time it is asked.
     queue: { value: queue },
     createBuffer: {
       value: (asked: GPUBufferDescriptor) => {

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { Command } from 'commander'
 import type { ExperimentConfig, Override } from '../config.js'
 import type { TrainEvent } from '../events.js'
@@ -121,7 +122,7 @@ async function trainAction(experiment: string | undefined, flags: TrainFlags): P
     })
   } catch (error) {
     progress?.end()
-    if (existsSync(folder.path)) say(`failed; go on from the last checkpoint with: ${goOn}`)
+    if (existsSync(join(folder.path, 'config.yaml'))) say(`failed; go on from the last checkpoint with: ${goOn}`)
     throw error
   } finally {
     progress?.end()

@@ -46,7 +46,9 @@ describe.skipIf(!inSoftware)('rxgym bench gpu', () => {
       const gib = { peakGiB: number, weightsGiB: 3.681, optimiserGiB: 3.681, cacheGiB: 1.125 }
       const details = { adapter: expect.stringContaining('computes nothing'), dispatchesPerStep: number, ...gib }
       expect(rows).toMatchObject([{ reached: true, details }])
-      expect(rows[0]).toHaveProperty('median', expect.closeTo(1.44, 1))
+      // All that stays, and the gradients.
+      const [peakGiB] = rows.flatMap((row) => ('details' in row ? [row.details?.peakGiB] : []))
+      expect(peakGiB).toBeGreaterThan(1.5 * 3.681 + 3.681)
       await useBackend('webgpu')
       expect(gpuKernels()!.inSoftware).toBe(true)
     },
